@@ -1,0 +1,215 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { parseProxyArguments } from '../src/proxy.ts';
+import { IDLE_MS, UdpProxy, type UdpProxyOptions } from '../src/udp-proxy.ts';
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+async function open(host: string): Promise<Socket> {
+  const socket = createSocket(host === '::1' ? 'udp6' : 'udp4');
+  closers.push(() => socket.close());
+  socket.bind(0, host);
+  await once(socket, 'listening');
+  return socket;
+}
+
+/** An echo server, a proxy before it, and a client. */
+async function openAll(host: string, options: Partial<UdpProxyOptions> = {}) {
+  const server = await open(host);
+  const serverSaw = new Set<number>();
+  server.on('message', (bytes, from: AddressInfo) => {
+    serverSaw.add(from.port);
+    server.send(bytes, from.port, from.address);
+  });
+  const proxy = await UdpProxy.listen({
+    listenHost: host,
+    listenPort: 0,
+    targetHost: host,
+    targetPort: server.address().port,
+    link: {},
+    seed: 1,
+    ...options,
+  });
+  closers.push(() => void proxy.close());
+  const send = (client: Socket, text: string) => client.send(text, proxy.address.port, host);
+  return { server, serverSaw, proxy, send, client: await open(host) };
+}
+
+async function reply(client: Socket): Promise<string> {
+  const [bytes] = (await once(client, 'message')) as [Buffer];
+  return bytes.toString();
+}
+
+describe.each(['127.0.0.1', '::1'])('UdpProxy on %s', (host) => {
+  it('carries everything there and back when the link is perfect', async () => {
+    const { proxy, send, client } = await openAll(host);
+    const got: string[] = [];
+    const all = new Promise<void>((resolve) => {
+      client.on('message', (bytes) => {
+        got.push(bytes.toString());
+        if (got.length === 100) resolve();
+        else if (got.length % 10 === 0) burst(got.length);
+      });
+    });
+    const burst = (from: number) => {
+      for (let i = from; i < from + 10; i++) send(client, `datagram ${i}`);
+    };
+    burst(0);
+    await all;
+    expect(got).toEqual(Array.from({ length: 100 }, (_, i) => `datagram ${i}`));
+    const { clients, up, down, inFlight } = proxy.stats();
+    expect({ clients, inFlight }).toEqual({ clients: 1, inFlight: 0 });
+    expect(up).toMatchObject({ sent: 100, delivered: 100, lost: 0 });
+    expect(down).toMatchObject({ sent: 100, delivered: 100, lost: 0 });
+  });
+
+  it('shows the server an address for each client and answers each its own', async () => {
+    const { serverSaw, proxy, send, client } = await openAll(host);
+    const other = await open(host);
+    const replies = Promise.all([reply(client), reply(other)]);
+    send(client, 'one');
+    send(other, 'two');
+    expect(await replies).toEqual(['one', 'two']);
+    expect(serverSaw.size).toBe(2);
+    expect(proxy.stats().clients).toBe(2);
+  });
+
+  it('delays each way', async () => {
+    const { send, client } = await openAll(host, { link: { latencyMs: 30 } });
+    const startMs = performance.now();
+    send(client, 'x');
+    await reply(client);
+    expect(performance.now() - startMs).toBeGreaterThan(58);
+  });
+});
+
+describe('UdpProxy', () => {
+  it('serves clients up to its bound and none past it, until one has been idle', async () => {
+    const { proxy, send, client } = await openAll('127.0.0.1', { clientsMax: 1 });
+    const other = await open('127.0.0.1');
+    send(client, 'one');
+    await reply(client);
+    send(other, 'two');
+    send(client, 'three');
+    expect(await reply(client)).toBe('three');
+    expect(proxy.stats()).toMatchObject({ clients: 1, clientsRefused: 1 });
+    const nowMs = performance.now();
+    proxy.expireIdle(nowMs);
+    expect(proxy.stats().clients).toBe(1);
+    proxy.expireIdle(nowMs + IDLE_MS);
+    expect(proxy.stats().clients).toBe(0);
+    send(other, 'four');
+    expect(await reply(other)).toBe('four');
+    expect(proxy.stats().up.delivered).toBe(3);
+  });
+
+  it('drops what is lost and what is too large', async () => {
+    const { proxy, send, client } = await openAll('127.0.0.1');
+    send(client, 'x'.repeat(2049));
+    send(client, 'y'.repeat(2048));
+    expect(await reply(client)).toHaveLength(2048);
+    expect(proxy.stats().up).toMatchObject({ sent: 2, overflowed: 1, delivered: 1 });
+  });
+
+  it('passes on empty datagrams', async () => {
+    const { send, client } = await openAll('127.0.0.1');
+    send(client, '');
+    expect(await reply(client)).toBe('');
+  });
+
+  it('listens to nobody but the server on its upstream sockets', async () => {
+    const { server, send, client, serverSaw } = await openAll('127.0.0.1');
+    send(client, 'one');
+    await reply(client);
+    const upstream = [...serverSaw][0]!;
+    const stranger = await open('127.0.0.1');
+    stranger.send('forged', upstream, '127.0.0.1');
+    await new Promise((resolve) => server.send('true', upstream, '127.0.0.1', resolve));
+    expect(await reply(client)).toBe('true');
+  });
+
+  it('knows the server however its address is written', async () => {
+    const { send, client } = await openAll('::1', { targetHost: '0:0:0:0:0:0:0:1' });
+    send(client, 'one');
+    expect(await reply(client)).toBe('one');
+  });
+
+  it('rejects a port in use and options out of range, and closes twice', async () => {
+    const { proxy } = await openAll('127.0.0.1');
+    const rest = { listenHost: '127.0.0.1', targetHost: '127.0.0.1', targetPort: 9, seed: 1 };
+    const taken = { ...rest, listenPort: proxy.address.port, link: {} };
+    await expect(UdpProxy.listen(taken)).rejects.toThrow(/EADDRINUSE/);
+    await expect(UdpProxy.listen({ ...rest, listenPort: 0, link: { loss: 2 } })).rejects.toThrow(
+      /loss is 2/,
+    );
+    await proxy.close();
+    await proxy.close();
+  });
+});
+
+describe('parseProxyArguments', () => {
+  const least = ['--listen', '0', '--to', '127.0.0.1:7777'];
+
+  it('fills in a network without faults', () => {
+    expect(parseProxyArguments(least)).toEqual({
+      help: false,
+      stats: false,
+      listenHost: '127.0.0.1',
+      listenPort: 0,
+      targetHost: '127.0.0.1',
+      targetPort: 7777,
+      link: { latencyMs: 0, jitterMs: 0, loss: 0, duplicate: 0, reorder: 0, rateKbps: undefined },
+      seed: 1,
+    });
+  });
+
+  it('reads every option', () => {
+    const text =
+      '--listen 9000 --to [::1]:65535 --host ::1 --latency 50 --jitter 10.5 --loss 5 --duplicate 1 ' +
+      '--reorder 2 --rate 256 --seed 7 --stats';
+    expect(parseProxyArguments(text.split(' '))).toEqual({
+      help: false,
+      stats: true,
+      listenHost: '::1',
+      listenPort: 9000,
+      targetHost: '::1',
+      targetPort: 65535,
+      link: {
+        latencyMs: 50,
+        jitterMs: 10.5,
+        loss: 0.05,
+        duplicate: 0.01,
+        reorder: 0.02,
+        rateKbps: 256,
+      },
+      seed: 7,
+    });
+  });
+
+  it('needs nothing else for help', () => {
+    expect(parseProxyArguments(['--help']).help).toBe(true);
+  });
+
+  it.each([
+    [[], /--to is missing; give HOST:PORT/],
+    [['--to', 'x:1'], /--listen is missing; give an integer from 0 to 65535/],
+    [['--listen', '65536', '--to', 'x:1'], /--listen is '65536'/],
+    [['--listen', '1.5', '--to', 'x:1'], /--listen is '1.5'/],
+    [['--listen', '1', '--to', '::1:80'], /--to is '::1:80'.*\[::1\]/],
+    [['--listen', '1', '--to', 'x:0'], /--to is '0'/],
+    [[...least, '--loss', '101'], /--loss is '101'; give a number from 0 to 100/],
+    [[...least, '--loss', ''], /--loss is ''/],
+    [[...least, '--latency=-1'], /--latency is '-1'/],
+    [[...least, '--rate', '0'], /--rate is '0'/],
+    [[...least, '--seed', 'x'], /--seed is 'x'/],
+    [[...least, '--lag', '1'], /--lag/],
+    [[...least, 'more'], /more/],
+  ])('refuses %j', (args, message) => {
+    expect(() => parseProxyArguments(args)).toThrow(message);
+  });
+});

@@ -1,0 +1,186 @@
+// The client's place in one match: its world, its clocks, what the server confirmed, what it predicts and shows.
+// Composition: each part's rules stand in its own file.
+
+import {
+  type Game,
+  type GameShape,
+  quantise,
+  RecordCodec,
+  type Verdict,
+  type ViewFace,
+  World,
+} from '@tickwire/protocol';
+import { ClientView } from './client-view.ts';
+import { ConfirmedWorld } from './confirmed-world.ts';
+import { Correction } from './correction.ts';
+import { type EffectHandler, EffectLedger } from './effect-ledger.ts';
+import { InputClock } from './input-clock.ts';
+import { InputSender } from './input-sender.ts';
+import { Prediction, type Rollback } from './prediction.ts';
+import { SnapshotReader } from './snapshot-reader.ts';
+import { ViewClock } from './view-clock.ts';
+
+/** Ticks computed in one go, at most; if more are due the clock jumps over the rest. */
+const TICKS_PER_ADVANCE_MAX = 10;
+/** A tick is due this much early: woken for it, the clock may stand a rounding error before it. */
+const ROUNDING_TICKS = 1e-6;
+/** An own effect that the server has not said so many ticks after it knew the tick did not happen. */
+const EFFECT_EXPIRY_TICKS = 60;
+
+/** What a place tells the client. */
+export interface ClientMatchSink<I> {
+  /** Fills in the input of a tick. */
+  sampleInput(tick: number, out: I): void;
+  readonly effect: EffectHandler;
+  /** A tick was predicted for the first time. */
+  ticked(tick: number): void;
+  /** A snapshot packet was taken. */
+  confirmed(tick: number, whole: boolean): void;
+  rolledBack(rollback: Rollback): void;
+  resynchronised(tick: number): void;
+}
+
+/** See the head of the file. */
+export class ClientMatch<S extends GameShape> {
+  readonly epoch: number;
+  readonly world: World<S>;
+  readonly confirmed: ConfirmedWorld;
+  readonly prediction: Prediction<S>;
+  readonly reader: SnapshotReader;
+  readonly inputs: InputSender;
+  readonly clock: InputClock;
+  readonly viewClock: ViewClock;
+  readonly effects: EffectLedger;
+  readonly corrections: readonly Correction[];
+  /** Ticks at which the view had no newer snapshot to blend to, of all ticks. */
+  starvedTicks = 0;
+  viewedTicks = 0;
+  readonly #game: Game<S>;
+  readonly #sink: ClientMatchSink<Record<string, number | boolean>>;
+  readonly #view: ClientView<S>;
+  readonly #input: Record<string, number | boolean>;
+  readonly #quantised: Int32Array;
+  #viewedAtMs = 0;
+
+  constructor(
+    game: Game<S>,
+    epoch: number,
+    seed: number,
+    development: boolean,
+    input: Record<string, number | boolean>,
+    sink: ClientMatchSink<Record<string, number | boolean>>,
+  ) {
+    this.#game = game;
+    this.#sink = sink;
+    this.#input = input;
+    this.#quantised = new Int32Array(game.inputFields.length);
+    this.epoch = epoch;
+    this.world = new World(game, { seed, authority: false, development });
+    this.confirmed = new ConfirmedWorld(this.world.tables);
+    this.corrections = this.world.tables.map((table) => new Correction(table));
+    this.effects = new EffectLedger(game.effectKinds, sink.effect);
+    this.inputs = new InputSender(game.inputFields);
+    this.clock = new InputClock(game.tickHz);
+    this.viewClock = new ViewClock(game.tickHz);
+    this.#view = new ClientView(game, this.confirmed, this.corrections);
+    this.prediction = this.#createPrediction();
+    this.reader = this.#createReader();
+    this.world.effects = {
+      emitted: (kind, tick, entity, n, values) =>
+        this.effects.predicted(kind, tick, entity, n, values),
+    };
+  }
+
+  /** The server was about to compute `serverTick` half a round trip ago. */
+  start(nowMs: number, serverTick: number, roundTripMs: number): void {
+    this.clock.start(nowMs, serverTick, roundTripMs);
+    this.prediction.tick = Math.floor(this.clock.position) - 1;
+  }
+
+  /** Computes the ticks that are due; returns how many. Throws what simulate or sampleInput throws. */
+  advance(nowMs: number): number {
+    this.clock.advance(nowMs);
+    this.viewClock.advance(nowMs);
+    const newest = Math.floor(this.clock.position + ROUNDING_TICKS);
+    if (newest - this.prediction.tick > TICKS_PER_ADVANCE_MAX) this.prediction.skipTo(newest - 1);
+    const due = newest - this.prediction.tick;
+    for (let i = 0; i < due; i++) this.#tick(this.prediction.tick + 1);
+    return Math.max(0, due);
+  }
+
+  /** When the next tick is due. */
+  wakeAt(): number {
+    return this.clock.timeOf(this.prediction.tick + 1);
+  }
+
+  stage(bytes: Uint8Array, start: number, end: number): Verdict {
+    const near = this.confirmed.tick >= 0 ? this.confirmed.tick : this.prediction.tick;
+    return this.reader.stage(bytes, start, end, this.epoch, near);
+  }
+
+  /** Everything as it should be shown now. */
+  view(nowMs: number): ViewFace<S['archetypes']> {
+    this.viewClock.advance(nowMs);
+    this.clock.advance(nowMs);
+    for (const correction of this.corrections) correction.decay(nowMs - this.#viewedAtMs);
+    this.#viewedAtMs = nowMs;
+    const fraction = this.clock.position - this.prediction.tick;
+    this.#view.update(this.viewClock.position, Math.max(0, Math.min(1, fraction)));
+    return this.#view.face;
+  }
+
+  #tick(tick: number): void {
+    this.#sink.sampleInput(tick, this.#input);
+    const { inputFields, inputNames } = this.#game;
+    for (let f = 0; f < inputFields.length; f++) {
+      const field = inputFields[f]!;
+      this.#quantised[f] = quantise(field, Number(this.#input[inputNames[f]!]));
+      if (field.kind === 'edge') this.#input[inputNames[f]!] = false;
+    }
+    this.prediction.setInput(tick, this.#quantised);
+    this.inputs.add(tick, this.#quantised, this.viewClock.position);
+    this.clock.sent(tick);
+    this.prediction.predict(tick);
+    this.#noteView();
+    this.#sink.ticked(tick);
+  }
+
+  #noteView(): void {
+    if (this.viewClock.newest < 0) return;
+    this.viewedTicks++;
+    if (this.viewClock.position > this.viewClock.newest) this.starvedTicks++;
+  }
+
+  #createPrediction(): Prediction<S> {
+    return new Prediction(this.#game, this.world, this.confirmed, {
+      replaying: (tick) => {
+        this.effects.replaying(tick);
+        for (const correction of this.corrections) correction.begin();
+      },
+      replayed: (rollback) => {
+        this.effects.replayed();
+        if (rollback.cause === 'mismatch') {
+          for (const correction of this.corrections) correction.end();
+        }
+        this.#sink.rolledBack(rollback);
+      },
+      resynchronised: (tick) => this.#sink.resynchronised(tick),
+    });
+  }
+
+  #createReader(): SnapshotReader {
+    const codecs = this.#game.layouts.map((layout) => new RecordCodec(layout));
+    return new SnapshotReader(this.confirmed, codecs, {
+      feedback: (tick, slackMs) => this.clock.feedback(tick, slackMs),
+      snapshot: (nowMs, tick, newTick) => this.#confirmed(nowMs, tick, newTick),
+    });
+  }
+
+  #confirmed(nowMs: number, tick: number, newTick: boolean): void {
+    if (newTick) this.viewClock.received(nowMs, tick);
+    this.inputs.simulated(tick);
+    if (this.confirmed.predictedTick === tick) this.prediction.reconcile(tick);
+    this.effects.expire(tick - EFFECT_EXPIRY_TICKS);
+    this.#sink.confirmed(tick, this.confirmed.wholeTick === tick);
+  }
+}

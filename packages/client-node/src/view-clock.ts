@@ -1,0 +1,80 @@
+// The timeline on which other players are shown: behind the newest snapshot by as much as arrivals vary, moving
+// smoothly, never backwards. In ticks of the server.
+
+/** Snapshots that may be missing without a gap, plus the one being blended to. */
+const DELAY_INTERVALS = 2;
+const DEVIATIONS = 2.5;
+const SMOOTHING = 1 / 16;
+const DILATION_PER_TICK = 0.1;
+const DILATION_MAX = 0.1;
+/** Beyond this many ticks of error the timeline jumps (forward only). */
+const SNAP_TICKS = 10;
+
+const At = { position: 0, last: 1, offset: 2, deviation: 3, interval: 4 } as const;
+
+/** See the head of the file. */
+export class ViewClock {
+  readonly #tickMs: number;
+  readonly #values = new Float64Array(5);
+  #newest = -1;
+  #samples = 0;
+
+  constructor(tickHz: number) {
+    this.#tickMs = 1000 / tickHz;
+  }
+
+  /** Tick with a fraction, NaN before the first snapshot. */
+  get position(): number {
+    return this.#samples > 0 ? this.#values[At.position]! : Number.NaN;
+  }
+
+  /** Newest tick received, -1 = none. */
+  get newest(): number {
+    return this.#newest;
+  }
+
+  /** How far behind the newest arrival the view aims to be, in ticks. */
+  get delayTicks(): number {
+    return DELAY_INTERVALS * this.#values[At.interval]! + DEVIATIONS * this.#values[At.deviation]!;
+  }
+
+  reset(): void {
+    this.#newest = -1;
+    this.#samples = 0;
+  }
+
+  /** The first packet of the snapshot of `tick` arrived. */
+  received(nowMs: number, tick: number): void {
+    const values = this.#values;
+    const offset = nowMs / this.#tickMs - tick;
+    if (this.#samples++ === 0) {
+      values[At.offset] = offset;
+      values[At.deviation] = 1;
+      values[At.interval] = 1;
+      values[At.last] = nowMs;
+      values[At.position] = Math.max(0, tick - this.delayTicks);
+    } else {
+      const gap = tick - this.#newest;
+      values[At.interval]! += (gap - values[At.interval]!) * SMOOTHING;
+      const distance = Math.abs(offset - values[At.offset]!);
+      values[At.deviation]! += (distance - values[At.deviation]!) * SMOOTHING;
+      values[At.offset]! += (offset - values[At.offset]!) * SMOOTHING;
+    }
+    this.#newest = tick;
+  }
+
+  advance(nowMs: number): void {
+    const values = this.#values;
+    const elapsedTicks = (nowMs - values[At.last]!) / this.#tickMs;
+    if (this.#samples === 0 || elapsedTicks <= 0) return;
+    values[At.last] = nowMs;
+    const target = nowMs / this.#tickMs - values[At.offset]! - this.delayTicks;
+    const error = target - (values[At.position]! + elapsedTicks);
+    if (error > SNAP_TICKS) {
+      values[At.position] = target;
+      return;
+    }
+    const dilation = Math.max(-DILATION_MAX, Math.min(DILATION_MAX, error * DILATION_PER_TICK));
+    values[At.position]! += elapsedTicks * (1 + dilation);
+  }
+}

@@ -1,0 +1,20 @@
+// The address book of a simulated network: an address number is the address, for ever.
+
+import type { AddressBook } from '@tickwire/protocol';
+
+/** Addresses of a {@link World}: each is described by its own four bytes, little endian. */
+export class SimulatedAddressBook implements AddressBook {
+  /** Writes four bytes at out[start]; returns 4. */
+  describe(address: number, out: Uint8Array, start: number): number {
+    for (let i = 0; i < 4; i++) out[start + i] = address >>> (8 * i);
+    return 4;
+  }
+
+  /** Simulated addresses last, so the number is returned as it is. */
+  hold(address: number): number {
+    return address;
+  }
+
+  /** Nothing is held, so there is nothing to do. */
+  release(_address: number): void {}
+}

@@ -1,0 +1,99 @@
+// What happened in a simulation, as a running digest (two runs were the same if their digests are) and,
+// when asked for, as the last lines of a readable timeline.
+
+/** What a {@link Trace} records. */
+export const TraceKind = { send: 0, deliver: 1, drop: 2, wake: 3 } as const;
+
+/** One of the numbers in {@link TraceKind}. */
+export type TraceKind = (typeof TraceKind)[keyof typeof TraceKind];
+
+const kindNames = ['send', 'deliver', 'drop', 'wake'] as const;
+
+/** FNV-1a over a range: enough to notice any difference between two runs. */
+function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hash | 0;
+}
+
+/** Running digest of the events of a simulation. */
+export class Trace {
+  // Two lanes of 32 bits with different multipliers.
+  readonly #lanes = new Int32Array([0x2c1b3c6d, 0x297a2d39]);
+  readonly #timeMs = new Float64Array(1);
+  readonly #timeWords = new Int32Array(this.#timeMs.buffer);
+  readonly #lines: string[];
+  readonly #lineCount: number;
+  #events = 0;
+
+  /** @param timelineLines how many of the last events to keep as text. Default 0, which builds no text. */
+  constructor(timelineLines = 0) {
+    this.#lineCount = timelineLines;
+    this.#lines = [];
+  }
+
+  /** Events recorded so far. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** 16 hexadecimal digits that depend on every event so far and on their order. */
+  get digest(): string {
+    const hex = (lane: number) => (lane >>> 0).toString(16).padStart(8, '0');
+    return hex(this.#lanes[0]!) + hex(this.#lanes[1]!);
+  }
+
+  /** The last events as text, oldest first. */
+  timeline(): string[] {
+    if (this.#lines.length < this.#lineCount) return [...this.#lines];
+    const oldest = this.#events % this.#lineCount;
+    return [...this.#lines.slice(oldest), ...this.#lines.slice(0, oldest)];
+  }
+
+  /** Records an event with the datagram bytes[start, end) that it is about. `note` is for the timeline only. */
+  record(
+    nowMs: number,
+    kind: TraceKind,
+    from: number,
+    to: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    note = '',
+  ): void {
+    const hash = hashBytes(bytes, start, end);
+    this.#timeMs[0] = nowMs;
+    this.#mix(this.#timeWords[0]!);
+    this.#mix(this.#timeWords[1]!);
+    this.#mix(kind);
+    this.#mix(from);
+    this.#mix(to);
+    this.#mix(end - start);
+    this.#mix(hash);
+    if (this.#lineCount > 0) this.#write(nowMs, kind, from, to, end - start, hash, note);
+    this.#events++;
+  }
+
+  #mix(word: number): void {
+    const lanes = this.#lanes;
+    const a = Math.imul(lanes[0]! ^ word, 0x85ebca6b);
+    const b = Math.imul(lanes[1]! ^ word, 0xc2b2ae35);
+    lanes[0] = a ^ (a >>> 13);
+    lanes[1] = b ^ (b >>> 16) ^ (a >>> 7);
+  }
+
+  #write(
+    nowMs: number,
+    kind: TraceKind,
+    from: number,
+    to: number,
+    sizeBytes: number,
+    hash: number,
+    note: string,
+  ): void {
+    const what = kind === TraceKind.wake ? `node ${from}` : `${from} -> ${to} ${sizeBytes} B`;
+    const sum = (hash >>> 0).toString(16).padStart(8, '0');
+    const line = `${nowMs.toFixed(3)} ${kindNames[kind]} ${what} ${sum} ${note}`.trimEnd();
+    this.#lines[this.#events % this.#lineCount] = line;
+  }
+}

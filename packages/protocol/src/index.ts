@@ -1,0 +1,139 @@
+// Named exports of the pure protocol. Sockets are behind '@tickwire/protocol/udp'.
+
+export {
+  type Archetype,
+  type Archetypes,
+  archetype,
+  type Component,
+  component,
+  type Effects,
+  type Fields,
+} from './game/component.ts';
+export { defineGame, Game, type GameDefinition } from './game/define-game.ts';
+export type { EffectKind, EffectSink } from './game/effect-emitter.ts';
+export type {
+  FieldValues,
+  GameShape,
+  InputStatus,
+  LiveFace,
+  LiveRows,
+  ReadonlyRow,
+  ReadonlyRows,
+  Row,
+  SimulateFace,
+  ViewFace,
+  ViewRows,
+} from './game/face.ts';
+export {
+  EffectsWriter,
+  MatchEventReader,
+  type MatchEventSink,
+  writeEnter,
+  writeLeave,
+} from './game/match-event.ts';
+export { math } from './game/math.ts';
+export { SimulationError } from './game/simulation-error.ts';
+export { createView } from './game/view.ts';
+export { type ArchetypeInputs, World, type WorldOptions } from './game/world.ts';
+export { bytes, type MessageField, real, text } from './messages/message-field.ts';
+export {
+  defineMessages,
+  type Message,
+  type MessageDeclarations,
+  MessageSet,
+  type MessageValue,
+} from './messages/message-set.ts';
+export { blendRow } from './replication/blend.ts';
+export {
+  angle,
+  axis,
+  dequantise,
+  edge,
+  type Field,
+  fixed,
+  flag,
+  int,
+  quantise,
+  uint,
+} from './replication/field.ts';
+export { Frame } from './replication/frame.ts';
+export { INPUTS_MAX, InputBlock } from './replication/input.ts';
+export {
+  AUDIENCE_ALL,
+  AUDIENCE_OWNER,
+  AUDIENCE_SERVER,
+  Layout,
+  type LayoutComponent,
+} from './replication/layout.ts';
+export { RecordCodec } from './replication/record.ts';
+export {
+  BASELINE_TICKS_MAX,
+  GROUP_HEAD_BITS_MAX,
+  RECORD_HEAD_BITS_MAX,
+  readTicksBack,
+  SNAPSHOT_HEAD_BITS_MAX,
+  SnapshotHead,
+  writeChangeHead,
+  writeGroupHead,
+  writeGroupsEnd,
+  writeWholeHead,
+} from './replication/snapshot.ts';
+export { loadRow, quantiseRow, Table } from './replication/table.ts';
+export { COOKIE_BYTES, CookieJar } from './session/cookie.ts';
+export { GameChannel } from './session/game-channels.ts';
+export {
+  ACCEPT_BYTES,
+  CHALLENGE_BYTES,
+  echoesNonce,
+  type GameIdentity,
+  Hello,
+  type HelloFields,
+  NONCE_BYTES,
+  PADDED_BYTES,
+  REPLY_BYTES_MAX,
+  readAccept,
+  readRefusal,
+  WIRE_VERSION,
+  writeAccept,
+  writeChallenge,
+  writeProof,
+  writeRefusal,
+  writeRequest,
+} from './session/handshake.ts';
+export { deriveKey, KeyPurpose } from './session/keys.ts';
+export { AckBlock, writeAckBlock } from './transport/ack-block.ts';
+export { CHANNELS_MAX, type Channel } from './transport/channel.ts';
+export type { ConnectionSink } from './transport/close-sequence.ts';
+export { Connection, type ConnectionOptions } from './transport/connection.ts';
+export { type EndReason, endReasons } from './transport/end-reason.ts';
+export { ReceivedWindow } from './transport/received-window.ts';
+export {
+  MESSAGE_BYTES_MAX,
+  type MessageSink,
+  ReliableOrderedChannel,
+  type SendResult,
+} from './transport/reliable-ordered.ts';
+export { RttEstimator } from './transport/rtt.ts';
+export { type SentStatistics, SentWindow, type VerdictSink } from './transport/sent-window.ts';
+export { UnreliableSequencedChannel } from './transport/unreliable-sequenced.ts';
+export { BitReader, BitWriter, varBits } from './wire/bits.ts';
+export { ByteReader, ByteWriter, varintBytes } from './wire/bytes.ts';
+export type { Crypto, Sealer } from './wire/crypto.ts';
+export { KEY_BYTES, TAG_BYTES } from './wire/crypto.ts';
+export { TickwireError } from './wire/errors.ts';
+export type { AddressBook, Destination, Machine } from './wire/machine.ts';
+export { ADDRESS_BYTES_MAX } from './wire/machine.ts';
+export {
+  DATA_PACKET_BYTES_MIN,
+  DATAGRAM_BYTES_MAX,
+  HEADER_BYTES,
+  PacketKind,
+  readConnectionId,
+  readKind,
+  readWireSequence,
+  writeHeader,
+} from './wire/packet.ts';
+export { expandSequence } from './wire/sequence.ts';
+export { SequenceRing } from './wire/sequence-ring.ts';
+export { readText, writeText } from './wire/text.ts';
+export { Verdict, verdictNames } from './wire/verdict.ts';

@@ -1,0 +1,44 @@
+// Why a connection ends: one union, each with a byte on the wire.
+
+/** Every way a connection ends, or a request to connect fails. */
+export type EndReason =
+  /** This side's or the peer's user called close. */
+  | 'closed'
+  /** The server put this player out; `text` says why. */
+  | 'kicked'
+  /** The server is closing. */
+  | 'shutdown'
+  /** No authentic packet for the timeout. */
+  | 'timeout'
+  /** A handler of user code threw for this session. */
+  | 'error'
+  /** The server's `onRequest` said no; `text` says why. */
+  | 'refused'
+  /** No free slot. */
+  | 'full'
+  /** No wire version in common. */
+  | 'version'
+  /** Another game, or another schema of the same game. */
+  | 'game'
+  /** No answer to the request to connect. */
+  | 'unreachable'
+  /** The caller's AbortSignal fired. */
+  | 'aborted';
+
+/** Order = wire value; append only. */
+export const endReasons: readonly EndReason[] = [
+  'closed',
+  'kicked',
+  'shutdown',
+  'timeout',
+  'error',
+  'refused',
+  'full',
+  'version',
+  'game',
+  'unreachable',
+  'aborted',
+];
+
+/** Bytes of text that travel with an end. */
+export const END_TEXT_BYTES_MAX = 200;

@@ -1,0 +1,77 @@
+// What fills a packet after the ack block: sections, each [type, length, body].
+//
+//   size  field
+//   1     type: bit 7 = must be understood (a reader that does not know the type refuses the packet);
+//         low bits 0 to 31 = channel, 64 = ping, 65 = close
+//   1..2  length of the body, varint
+//   ..    body
+//
+// At most one section of a type stands in a packet.
+
+import type { ByteReader } from '../wire/bytes.ts';
+import { Verdict } from '../wire/verdict.ts';
+import { CHANNELS_MAX } from './channel.ts';
+
+export const MUST_UNDERSTAND = 0x80;
+
+/** Section types that belong to the connection itself. */
+export const ControlSection = { ping: 64, close: 65 } as const;
+
+/** Type byte and the longest length that a datagram can hold. */
+export const SECTION_HEADER_BYTES_MAX = 3;
+
+/** More sections than channels and controls together cannot be well formed. */
+const SECTIONS_MAX = CHANNELS_MAX + 8;
+
+/** The sections of one packet, found by a first walk that reads no body. Reused for every packet. */
+export class SectionList {
+  readonly types = new Uint8Array(SECTIONS_MAX);
+  readonly starts = new Int32Array(SECTIONS_MAX);
+  readonly ends = new Int32Array(SECTIONS_MAX);
+  count = 0;
+  #channelsSeen = 0;
+  #controlsSeen = 0;
+
+  /** Walks to the end of the reader. `channels` = mask of known channels. */
+  read(reader: ByteReader, channels: number): Verdict {
+    this.count = 0;
+    this.#channelsSeen = 0;
+    this.#controlsSeen = 0;
+    let verdict: Verdict = Verdict.accepted;
+    while (reader.remaining > 0) {
+      const typeByte = reader.u8();
+      const length = reader.varint();
+      const start = reader.position;
+      reader.skip(length);
+      if (reader.failed) return Verdict.malformed;
+      const type = typeByte & ~MUST_UNDERSTAND;
+      if (!this.#known(type, channels)) {
+        if (typeByte >= MUST_UNDERSTAND) verdict = Verdict.refused;
+        continue;
+      }
+      if (!this.#once(type) || this.count === SECTIONS_MAX) return Verdict.malformed;
+      this.types[this.count] = type;
+      this.starts[this.count] = start;
+      this.ends[this.count++] = start + length;
+    }
+    return reader.failed ? Verdict.malformed : verdict;
+  }
+
+  #known(type: number, channels: number): boolean {
+    if (type < CHANNELS_MAX) return ((channels >>> type) & 1) === 1;
+    return type === ControlSection.ping || type === ControlSection.close;
+  }
+
+  #once(type: number): boolean {
+    if (type < CHANNELS_MAX) {
+      const bit = 1 << type;
+      if ((this.#channelsSeen & bit) !== 0) return false;
+      this.#channelsSeen |= bit;
+      return true;
+    }
+    const bit = 1 << (type - ControlSection.ping);
+    if ((this.#controlsSeen & bit) !== 0) return false;
+    this.#controlsSeen |= bit;
+    return true;
+  }
+}

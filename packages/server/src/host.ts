@@ -1,0 +1,380 @@
+// The connections of a server, whatever travels in them: handshake, slots, routing by connection id.
+// Composition: what a handshake packet holds stands in protocol's session/handshake.ts.
+
+import {
+  type AddressBook,
+  type Channel,
+  Connection,
+  CookieJar,
+  type Crypto,
+  DATA_PACKET_BYTES_MIN,
+  type Destination,
+  deriveKey,
+  type EndReason,
+  type GameIdentity,
+  Hello,
+  KEY_BYTES,
+  KeyPurpose,
+  type Machine,
+  NONCE_BYTES,
+  PacketKind,
+  readConnectionId,
+  readKind,
+  Verdict,
+  verdictNames,
+  WIRE_VERSION,
+  writeAccept,
+  writeChallenge,
+  writeRefusal,
+} from '@tickwire/protocol';
+import { ReplyRing } from './reply-ring.ts';
+
+/** What a host asks of and tells to the layer above. A slot is a small number, reused after `ended`. */
+export interface HostSink {
+  /** A proven address wants in: answer with `accept` or `refuse`, now or later. */
+  requested(slot: number): void;
+  /** The channels of a connection about to be made. */
+  channels(slot: number): readonly (readonly [id: number, channel: Channel])[];
+  /** The first sealed packet came: the connection is live. */
+  opened(slot: number): void;
+  /** A live connection is over for the user; half-open ones vanish silently. */
+  closed(slot: number, reason: EndReason, text: string, remote: boolean): void;
+}
+
+export interface HostOptions {
+  readonly game: GameIdentity;
+  readonly crypto: Crypto;
+  readonly addresses: AddressBook;
+  readonly sink: HostSink;
+  /** Slots, live and half-open together. Default 1024, at most 65535. */
+  readonly maxConnections?: number;
+  /** No authentic packet for so long ends a connection. Default 10 s. */
+  readonly timeoutMs?: number;
+}
+
+const MAX_CONNECTIONS = 1024;
+/** Undecided or without a first sealed packet for so long: forgotten. */
+const HALF_OPEN_MS = 5000;
+/** Refusals to strangers, together, per second. */
+const REFUSALS_PER_SECOND = 100;
+
+const State = { free: 0, deciding: 1, halfOpen: 2, live: 3, leaving: 4 } as const;
+
+/** One place for a connection. */
+class Slot {
+  state: number = State.free;
+  localId = 0;
+  remoteId = 0;
+  address = 0;
+  sinceMs = 0;
+  readonly nonce = new Uint8Array(NONCE_BYTES);
+  readonly clientKey = new Uint8Array(KEY_BYTES);
+  readonly serverKey = new Uint8Array(KEY_BYTES);
+  connection: Connection | undefined;
+}
+
+/** See the head of the file. */
+export class ConnectionHost implements Machine {
+  readonly #options: HostOptions;
+  readonly #slots: Slot[] = [];
+  readonly #replies = new ReplyRing();
+  readonly #cookies: CookieJar;
+  readonly #hello = new Hello();
+  readonly #cookie = new Uint8Array(20);
+  readonly #idBytes = new Uint8Array(2);
+  readonly #verdicts = new Float64Array(verdictNames.length);
+  readonly #maxConnections: number;
+  #used = 0;
+  #cursor = 0;
+  #draining = false;
+  #refusalsLeft = REFUSALS_PER_SECOND;
+  #refusalsAtMs = 0;
+  #nowMs = 0;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.#maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+    this.#cookies = new CookieJar(options.crypto, options.addresses);
+  }
+
+  /** Datagrams by verdict, over all connections and strangers. */
+  verdicts(verdict: Verdict): number {
+    return this.#verdicts[verdict]!;
+  }
+
+  /** Slots in use, half-open ones included. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Answers to strangers that found the reply ring full. */
+  get repliesDropped(): number {
+    return this.#replies.dropped;
+  }
+
+  /** The connection in `slot`, if it has one. */
+  connection(slot: number): Connection | undefined {
+    return this.#slots[slot]?.connection;
+  }
+
+  /** Opaque address of the peer in `slot`. */
+  address(slot: number): number {
+    return this.#slots[slot]?.address ?? 0;
+  }
+
+  receive(nowMs: number, bytes: Uint8Array, start: number, end: number, from: number): Verdict {
+    if (nowMs > this.#nowMs) this.#nowMs = nowMs;
+    const verdict = this.#route(nowMs, bytes, start, end, from);
+    this.#verdicts[verdict]!++;
+    return verdict;
+  }
+
+  advance(nowMs: number): void {
+    if (nowMs > this.#nowMs) this.#nowMs = nowMs;
+    for (let index = 0; index < this.#slots.length; index++) {
+      const slot = this.#slots[index]!;
+      if (slot.state === State.free) continue;
+      slot.connection?.advance(nowMs);
+      if (slot.state === State.leaving) this.#draining = true;
+      const waiting = slot.state === State.deciding || slot.state === State.halfOpen;
+      if (waiting && nowMs - slot.sinceMs >= HALF_OPEN_MS) this.#release(slot);
+    }
+  }
+
+  /** What is due in every connection should leave now. */
+  flush(nowMs: number): void {
+    for (let index = 0; index < this.#slots.length; index++) {
+      const slot = this.#slots[index]!;
+      if (slot.state === State.live) slot.connection!.flush(nowMs);
+    }
+    this.#cursor = 0;
+    this.#draining = true;
+  }
+
+  poll(nowMs: number, out: Uint8Array, start: number, to: Destination): number {
+    const reply = this.#replies.poll(out, start, to);
+    if (reply > 0 || !this.#draining) return reply;
+    while (this.#cursor < this.#slots.length) {
+      const slot = this.#slots[this.#cursor]!;
+      const length = slot.connection?.poll(nowMs, out, start) ?? 0;
+      if (length > 0) {
+        to.address = slot.address;
+        return length;
+      }
+      this.#cursor++;
+    }
+    this.#cursor = 0;
+    this.#draining = false;
+    return 0;
+  }
+
+  /** The layer above drives `advance` and `flush` at its ticks; only replies want to leave sooner. */
+  wakeAt(): number {
+    return this.#replies.empty && !this.#draining ? Number.POSITIVE_INFINITY : this.#nowMs;
+  }
+
+  /** Answers a request: makes the connection. */
+  accept(slotIndex: number): void {
+    const slot = this.#slots[slotIndex];
+    if (slot?.state !== State.deciding) return;
+    const { crypto, timeoutMs } = this.#options;
+    const { clientKey, serverKey, nonce } = slot;
+    const key = (purpose: number) => deriveKey(crypto, purpose, clientKey, serverKey, nonce);
+    slot.state = State.halfOpen;
+    slot.sinceMs = this.#nowMs;
+    slot.connection = new Connection({
+      remoteId: slot.remoteId,
+      sealOutgoing: crypto.sealer(key(KeyPurpose.serverToClient)),
+      openIncoming: crypto.sealer(key(KeyPurpose.clientToServer)),
+      channels: this.#options.sink.channels(slotIndex),
+      nowMs: this.#nowMs,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      sink: {
+        proven: () => this.#proven(slotIndex),
+        closed: (reason, text, remote) => this.#closed(slotIndex, reason, text, remote),
+        ended: () => this.#release(slot),
+      },
+    });
+    this.#replyAccept(slot);
+  }
+
+  /** Answers a request: no, and why. */
+  refuse(slotIndex: number, reason: EndReason, text: string): void {
+    const slot = this.#slots[slotIndex];
+    if (slot?.state !== State.deciding) return;
+    this.#replyRefusal(slot.nonce, slot.address, reason, text);
+    this.#release(slot);
+  }
+
+  /** Ends a live connection. */
+  close(slotIndex: number, reason: EndReason, text: string): void {
+    this.#slots[slotIndex]?.connection?.close(this.#nowMs, reason, text);
+    this.#draining = true;
+  }
+
+  #route(nowMs: number, bytes: Uint8Array, start: number, end: number, from: number): Verdict {
+    switch (readKind(bytes, start, end)) {
+      case PacketKind.data:
+        return this.#receiveData(nowMs, bytes, start, end, from);
+      case PacketKind.request:
+        return this.#receiveRequest(nowMs, bytes, start, end, from);
+      case PacketKind.proof:
+        return this.#receiveProof(nowMs, bytes, start, end, from);
+      default:
+        return Verdict.malformed;
+    }
+  }
+
+  #receiveData(
+    nowMs: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    from: number,
+  ): Verdict {
+    if (end - start < DATA_PACKET_BYTES_MIN) return Verdict.malformed;
+    const id = readConnectionId(bytes, start);
+    const index = id & 0xffff;
+    const slot = this.#slots[index];
+    if (slot?.connection === undefined || slot.localId !== id) return Verdict.unknown;
+    if (slot.address !== from) return Verdict.unexpected;
+    const verdict = slot.connection.receive(nowMs, bytes, start, end);
+    if (!slot.connection?.open) this.#draining = true;
+    return verdict;
+  }
+
+  #receiveRequest(
+    nowMs: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    from: number,
+  ): Verdict {
+    const hello = this.#hello;
+    if (!hello.readRequest(bytes, start, end)) return Verdict.malformed;
+    const mismatch = this.#mismatch(hello);
+    if (mismatch !== undefined) {
+      if (!this.#mayRefuse(nowMs)) return Verdict.limited;
+      this.#replyRefusal(hello.nonce, from, mismatch, '');
+      return Verdict.unexpected;
+    }
+    if (!this.#replies.hasRoom()) return Verdict.limited;
+    this.#cookies.make(nowMs, hello.nonce, from, this.#cookie);
+    const { bytes: out, offset } = this.#replies;
+    this.#replies.push(writeChallenge(out, offset, hello.nonce, this.#cookie), from);
+    return Verdict.accepted;
+  }
+
+  #receiveProof(
+    nowMs: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    from: number,
+  ): Verdict {
+    const hello = this.#hello;
+    if (!hello.readProof(bytes, start, end)) return Verdict.malformed;
+    if (this.#mismatch(hello) !== undefined) return Verdict.unexpected;
+    if (!this.#cookies.check(nowMs, hello.nonce, from, hello.cookie)) return Verdict.forged;
+    const known = this.#find(hello);
+    if (known !== undefined) return this.#repeatAccept(known);
+    const index = this.#takeSlot(hello, nowMs, from);
+    if (index < 0) {
+      if (this.#mayRefuse(nowMs)) this.#replyRefusal(hello.nonce, from, 'full', '');
+      return Verdict.limited;
+    }
+    this.#options.sink.requested(index);
+    return Verdict.accepted;
+  }
+
+  #mismatch(hello: Hello): EndReason | undefined {
+    const { idHash, digest } = this.#options.game;
+    if (hello.versionMin > WIRE_VERSION || hello.versionMax < WIRE_VERSION) return 'version';
+    return hello.idHash !== idHash || hello.digest !== digest ? 'game' : undefined;
+  }
+
+  #mayRefuse(nowMs: number): boolean {
+    if (nowMs - this.#refusalsAtMs >= 1000) {
+      this.#refusalsAtMs = nowMs;
+      this.#refusalsLeft = REFUSALS_PER_SECOND;
+    }
+    return this.#refusalsLeft > 0 && this.#refusalsLeft-- > 0;
+  }
+
+  #find(hello: Hello): Slot | undefined {
+    for (const slot of this.#slots) {
+      if (slot.state === State.free || slot.remoteId !== hello.clientId) continue;
+      let same = true;
+      for (let i = 0; i < NONCE_BYTES; i++) same &&= slot.nonce[i] === hello.nonce[i];
+      if (same) return slot;
+    }
+    return undefined;
+  }
+
+  #repeatAccept(slot: Slot): Verdict {
+    if (slot.state === State.halfOpen) this.#replyAccept(slot);
+    return Verdict.duplicate;
+  }
+
+  #takeSlot(hello: Hello, nowMs: number, from: number): number {
+    let index = this.#slots.findIndex((slot) => slot.state === State.free);
+    if (index < 0) {
+      if (this.#slots.length >= this.#maxConnections) return -1;
+      index = this.#slots.push(new Slot()) - 1;
+    }
+    const slot = this.#slots[index]!;
+    slot.state = State.deciding;
+    slot.localId = this.#newId(index);
+    slot.remoteId = hello.clientId;
+    slot.address = this.#options.addresses.hold(from);
+    slot.sinceMs = nowMs;
+    slot.nonce.set(hello.nonce);
+    slot.clientKey.set(hello.clientKey);
+    this.#options.crypto.randomBytes(slot.serverKey);
+    this.#used++;
+    return index;
+  }
+
+  /** Low half: the slot. High half: random, not 0, so that ids of earlier holders of the slot do not fit. */
+  #newId(index: number): number {
+    this.#options.crypto.randomBytes(this.#idBytes);
+    const high = this.#idBytes[0]! | (this.#idBytes[1]! << 8) || 1;
+    return ((high << 16) | index) >>> 0;
+  }
+
+  #replyAccept(slot: Slot): void {
+    if (!this.#replies.hasRoom()) return;
+    const { crypto } = this.#options;
+    const { nonce, localId, clientKey, serverKey } = slot;
+    const acceptKey = deriveKey(crypto, KeyPurpose.accept, clientKey, serverKey, nonce);
+    const { bytes, offset } = this.#replies;
+    const length = writeAccept(bytes, offset, nonce, localId, serverKey, crypto, acceptKey);
+    this.#replies.push(length, slot.address);
+  }
+
+  #replyRefusal(nonce: Uint8Array, to: number, reason: EndReason, text: string): void {
+    if (!this.#replies.hasRoom()) return;
+    const { bytes, offset } = this.#replies;
+    this.#replies.push(writeRefusal(bytes, offset, nonce, reason, text), to);
+  }
+
+  #proven(index: number): void {
+    this.#slots[index]!.state = State.live;
+    this.#options.sink.opened(index);
+  }
+
+  #closed(index: number, reason: EndReason, text: string, remote: boolean): void {
+    const slot = this.#slots[index]!;
+    const wasLive = slot.state === State.live;
+    slot.state = State.leaving;
+    if (wasLive) this.#options.sink.closed(index, reason, text, remote);
+  }
+
+  #release(slot: Slot): void {
+    this.#options.addresses.release(slot.address);
+    slot.state = State.free;
+    slot.connection = undefined;
+    slot.localId = 0;
+    this.#used--;
+  }
+}

@@ -1,0 +1,238 @@
+// One match: a world of its own and the sessions in it. A server runs many; a session is in one at a time.
+
+import {
+  EffectsWriter,
+  type Game,
+  type GameShape,
+  MESSAGE_BYTES_MAX,
+  type MessageDeclarations,
+  RecordCodec,
+  type SimulationError,
+  TickwireError,
+  World,
+  writeEnter,
+  writeLeave,
+} from '@tickwire/protocol';
+import { Seat } from './seat.ts';
+import type { Session } from './session.ts';
+
+/** Options of `server.createMatch`. */
+export interface MatchOptions {
+  /** Of `random` in simulate; clients are told. Default 0. */
+  readonly seed?: number;
+  /** Of `secretRandom`; clients are not told. Default: drawn by the server. */
+  readonly secretSeed?: number;
+  /** Sessions, at most. Default: the most rows that a controlled archetype holds. */
+  readonly maxPlayers?: number;
+  /** Snapshots per second to each client; the tick rate is divided by a whole number. Default 30. */
+  readonly snapshotHz?: number;
+}
+
+/** What a match needs of its server. */
+export interface MatchPort {
+  readonly secretSeed: number;
+  readonly development: boolean;
+  /** Calls user code on behalf of a session: a throw ends that session. */
+  guard(session: Session<never>, where: string, call: () => void): void;
+  stopped(match: Match, error: Error): void;
+}
+
+const SNAPSHOT_HZ = 30;
+const EVENT_HEAD = new Uint8Array(16);
+
+/** See the head of the file. */
+export class Match<
+  S extends GameShape = GameShape,
+  M extends MessageDeclarations = MessageDeclarations,
+> {
+  /** Counts up from 1 over the life of the server. */
+  readonly id: number;
+  readonly seed: number;
+  readonly maxPlayers: number;
+  /** Ticks between two snapshots for one client. */
+  readonly snapshotInterval: number;
+  readonly #game: Game<S, M>;
+  readonly #port: MatchPort;
+  readonly #world: World<S>;
+  readonly #codecs: readonly RecordCodec[];
+  readonly #sessions = new Set<Session<M>>();
+  readonly #effects: EffectsWriter;
+  #onEnter: (session: Session<M>) => void = () => {};
+  #onLeave: (session: Session<M>) => void = () => {};
+  #onTick: (tick: number) => void = () => {};
+  #stoppedBy: Error | undefined;
+  #effectsDropped = 0;
+
+  constructor(id: number, game: Game<S, M>, options: MatchOptions, port: MatchPort) {
+    const snapshotHz = options.snapshotHz ?? SNAPSHOT_HZ;
+    if (!(snapshotHz > 0 && snapshotHz <= game.tickHz)) {
+      const range = `above 0, at most the tick rate ${game.tickHz}`;
+      throw new TickwireError('match-invalid', `snapshotHz ${snapshotHz} must be ${range}`);
+    }
+    const rows = game.layouts.filter((layout) => layout.controlled).map((l) => l.capacity);
+    this.id = id;
+    this.seed = (options.seed ?? 0) >>> 0;
+    this.maxPlayers = options.maxPlayers ?? Math.max(0, ...rows);
+    this.snapshotInterval = Math.max(1, Math.round(game.tickHz / snapshotHz));
+    this.#game = game;
+    this.#port = port;
+    this.#world = new World<S>(game as Game<S>, {
+      seed: this.seed,
+      secretSeed: options.secretSeed ?? port.secretSeed,
+      authority: true,
+      development: port.development,
+    });
+    this.#codecs = game.layouts.map((layout) => new RecordCodec(layout));
+    const kinds = game.effectKinds.map((kind) => kind.fields);
+    this.#effects = new EffectsWriter(kinds, MESSAGE_BYTES_MAX);
+    this.#world.effects = { emitted: (...effect) => this.#emit(...effect) };
+  }
+
+  /** The rows, for code between ticks. */
+  get world(): World<S>['facade'] {
+    return this.#world.facade;
+  }
+
+  /** The machine behind `world`: tables, history, inputs. */
+  get core(): World<S> {
+    return this.#world;
+  }
+
+  /** Last simulated tick, -1 before the first. */
+  get tick(): number {
+    return this.#world.tick;
+  }
+
+  get sessions(): ReadonlySet<Session<M>> {
+    return this.#sessions;
+  }
+
+  /** What simulate threw; the match stands still since then. */
+  get stoppedBy(): Error | undefined {
+    return this.#stoppedBy;
+  }
+
+  /** Effects that a client was too far behind to be told. */
+  get effectsDropped(): number {
+    return this.#effectsDropped;
+  }
+
+  /** Called when a session has entered: spawn its rows and `own` them. */
+  onEnter(handler: (session: Session<M>) => void): void {
+    this.#onEnter = handler;
+  }
+
+  /** Called when a session leaves, before the rows it owns are despawned. */
+  onLeave(handler: (session: Session<M>) => void): void {
+    this.#onLeave = handler;
+  }
+
+  /** Called after each simulated tick. */
+  onTick(handler: (tick: number) => void): void {
+    this.#onTick = handler;
+  }
+
+  /** Takes a session in, out of whatever match it was in. Throws 'match-full', 'match-stopped', 'session-ended'. */
+  add(session: Session<M>): void {
+    if (session.match === this) return;
+    if (session.ended !== undefined) {
+      throw new TickwireError('session-ended', `session ${session.id} is no longer connected`);
+    }
+    if (this.#stoppedBy !== undefined) {
+      throw new TickwireError('match-stopped', `match ${this.id} was stopped by an error`);
+    }
+    if (this.#sessions.size >= this.maxPlayers) {
+      throw new TickwireError('match-full', `match ${this.id} has ${this.maxPlayers} players`);
+    }
+    session.match?.remove(session);
+    session.epoch = (session.epoch + 1) & 0xff;
+    session.match = this;
+    const { inputFields } = this.#game;
+    session.seat = new Seat(
+      this.#world,
+      this.#codecs,
+      inputFields,
+      session.epoch,
+      session.slot + 1,
+    );
+    this.#sessions.add(session);
+    const length = writeEnter(EVENT_HEAD, session.epoch, this.#world.tick + 1, this.seed);
+    session.events.send(EVENT_HEAD, 0, length);
+    this.#port.guard(session as never, 'onEnter', () => this.#onEnter(session));
+  }
+
+  /** Puts a session out of the match; it stays connected. Its rows are despawned. */
+  remove(session: Session<M>): void {
+    if (!this.#sessions.delete(session)) return;
+    this.#port.guard(session as never, 'onLeave', () => this.#onLeave(session));
+    for (const id of [...(session.seat?.owned ?? [])]) this.#despawn(id);
+    session.events.send(EVENT_HEAD, 0, writeLeave(EVENT_HEAD, session.epoch));
+    session.seat = undefined;
+    session.match = undefined;
+  }
+
+  /** Makes a row the session's own: it takes its inputs and is predicted by its client. Throws 'row-unknown', 'owned-full'. */
+  own(session: Session<M>, id: number): void {
+    if (!this.#sessions.has(session)) {
+      throw new TickwireError('not-in-match', `session ${session.id} is not in match ${this.id}`);
+    }
+    session.seat?.own(id);
+  }
+
+  /** Gives a row back to the server: nobody's inputs, nobody's prediction. */
+  disown(session: Session<M>, id: number): void {
+    session.seat?.disown(id);
+  }
+
+  /** For the server: simulates one tick. A throw in simulate stops this match and no other. */
+  step(): void {
+    if (this.#stoppedBy !== undefined) return;
+    const tick = this.#world.tick + 1;
+    for (const session of this.#sessions) session.seat?.takeInputs(tick);
+    this.#effects.begin(tick);
+    try {
+      this.#world.step(tick);
+      this.#sendEffects();
+      for (const session of this.#sessions) session.seat?.simulated(tick, this.snapshotInterval);
+      this.#onTick(tick);
+    } catch (error) {
+      this.#stop(error as SimulationError);
+    }
+  }
+
+  /** For the server, before a flush. */
+  prepare(): void {
+    if (this.#stoppedBy !== undefined) return;
+    for (const session of this.#sessions) session.seat?.prepare();
+  }
+
+  #stop(error: Error): void {
+    this.#stoppedBy = error;
+    for (const session of [...this.#sessions]) this.remove(session);
+    this.#port.stopped(this as unknown as Match, error);
+  }
+
+  #despawn(id: number): void {
+    for (const table of this.#world.tables) {
+      const slot = table.slotOf(id);
+      if (slot >= 0) table.despawn(slot);
+    }
+  }
+
+  #emit(kind: number, tick: number, entity: number, n: number, values: Int32Array): void {
+    if (this.#effects.add(kind, entity, n, values)) return;
+    this.#sendEffects();
+    this.#effects.begin(tick);
+    this.#effects.add(kind, entity, n, values);
+  }
+
+  #sendEffects(): void {
+    if (this.#effects.count === 0) return;
+    const { bytes } = this.#effects;
+    const length = this.#effects.finish();
+    for (const session of this.#sessions) {
+      bytes[1] = session.epoch;
+      if (session.events.send(bytes, 0, length) !== 'queued') this.#effectsDropped++;
+    }
+  }
+}

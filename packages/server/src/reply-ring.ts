@@ -1,0 +1,59 @@
+// Answers to senders without a live connection wait here for the next poll: a small fixed ring, so that no
+// flood of strangers can make anything grow.
+
+import { type Destination, REPLY_BYTES_MAX } from '@tickwire/protocol';
+
+const REPLIES_MAX = 64;
+
+/** At most 64 short datagrams, first in, first out. */
+export class ReplyRing {
+  readonly #bytes = new Uint8Array(REPLIES_MAX * REPLY_BYTES_MAX);
+  readonly #lengths = new Int32Array(REPLIES_MAX);
+  readonly #addresses = new Float64Array(REPLIES_MAX);
+  #first = 0;
+  #count = 0;
+  #dropped = 0;
+
+  /** Answers dropped because the ring was full. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  get empty(): boolean {
+    return this.#count === 0;
+  }
+
+  /** Memory for one reply: write it at `offset` of `bytes`, then `push` its length. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  get offset(): number {
+    return ((this.#first + this.#count) % REPLIES_MAX) * REPLY_BYTES_MAX;
+  }
+
+  /** Room for one more; a refusal is counted. */
+  hasRoom(): boolean {
+    if (this.#count < REPLIES_MAX) return true;
+    this.#dropped++;
+    return false;
+  }
+
+  push(length: number, address: number): void {
+    const at = (this.#first + this.#count++) % REPLIES_MAX;
+    this.#lengths[at] = length;
+    this.#addresses[at] = address;
+  }
+
+  /** Moves the oldest reply to out[start..]; returns its length, 0 = none. */
+  poll(out: Uint8Array, start: number, to: Destination): number {
+    if (this.#count === 0) return 0;
+    const from = this.#first * REPLY_BYTES_MAX;
+    const length = this.#lengths[this.#first]!;
+    for (let i = 0; i < length; i++) out[start + i] = this.#bytes[from + i]!;
+    to.address = this.#addresses[this.#first]!;
+    this.#first = (this.#first + 1) % REPLIES_MAX;
+    this.#count--;
+    return length;
+  }
+}

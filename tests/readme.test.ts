@@ -1,0 +1,162 @@
+// The README's game runs as pasted: its blocks marked ```ts file=NAME are extracted, type-checked strictly
+// against the built packages, counted, and its server and client play with each other as two processes.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { binOf, cacheFolder, ensureBuilt } from '../scripts/bootstrap.mjs';
+
+const LINES_MAX = 79; // the whole game is under 80 lines, imports included
+const WIDTH = 100;
+const PATIENCE_MS = 20_000;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = join(cacheFolder, 'readme');
+const blocks = blocksOf(readFileSync(join(root, 'README.md'), 'utf8'));
+
+/** The program that the type check has compiled from the block whose name says `role`. */
+function program(role: 'server' | 'client'): string {
+  const name = [...blocks.keys()].find((file) => file.includes(role));
+  expect(name, `a README block \`\`\`ts file=${role}.ts`).toBeDefined();
+  return join(folder, 'dist', name!.replace(/\.ts$/, '.js'));
+}
+
+describe('extracting blocks', () => {
+  it('takes the named ones as they stand', () => {
+    const page =
+      '```ts file=a.ts\nlet a;\n\nlet b;\n```\n\n```ts\nno;\n```\n```ts file=b.ts\n```\n';
+    expect([...blocksOf(page)]).toEqual([
+      ['a.ts', 'let a;\n\nlet b;\n'],
+      ['b.ts', ''],
+    ]);
+  });
+});
+
+describe('the game in the README', () => {
+  beforeAll(() => ensureBuilt({ tests: false }), 300_000);
+
+  it('has a shared part, a server and a client', () => {
+    expect(blocks.size).toBeGreaterThanOrEqual(3);
+    program('server');
+    program('client');
+  });
+
+  it(`is at most ${LINES_MAX} lines, formatted at width ${WIDTH}`, () => {
+    let lines = 0;
+    for (const [name, text] of blocks) {
+      expect(formatted(name, text), `${name} as biome formats it`).toBe(text);
+      lines += text.split('\n').length - 1;
+    }
+    expect(lines).toBeGreaterThan(0);
+    expect(lines).toBeLessThanOrEqual(LINES_MAX);
+  });
+
+  it('type-checks strictly against the built packages', () => {
+    writeProgram();
+    const tsc = binOf('typescript', 'tsc');
+    const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', folder], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  });
+
+  it('plays: the server prints its port, the client prints a position that changes', async () => {
+    const server = start(program('server'), '0');
+    const listening = await nextLine(server, /listening on (?:\S*:)?(\d+)\b/);
+    const client = start(program('client'), listening[1]!);
+    const first = numbersIn(await nextLine(client, /\d/));
+    await nextLine(client, /\d/, (line) => numbersIn(line).join() !== first.join());
+    for (const process of [client, server]) await stop(process);
+  });
+});
+
+function blocksOf(page: string): Map<string, string> {
+  const found = page.matchAll(/^```ts file=(\S+)\n([\s\S]*?)^```$/gm);
+  return new Map([...found].map(([, name, text]) => [name!, text!]));
+}
+
+function formatted(name: string, text: string): string {
+  const args = ['format', `--line-width=${WIDTH}`, `--stdin-file-path=readme/${name}`];
+  const biome = spawnSync(process.execPath, [binOf('@biomejs/biome', 'biome'), ...args], {
+    cwd: root,
+    encoding: 'utf8',
+    input: text,
+  });
+  expect(biome.stderr).toBe('');
+  return biome.stdout;
+}
+
+function writeProgram(): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
+  for (const [name, text] of blocks) writeFileSync(join(folder, name), text);
+  const options = {
+    extends: join(root, 'tsconfig.base.json'),
+    compilerOptions: {
+      composite: false,
+      declaration: false,
+      declarationMap: false,
+      sourceMap: false,
+      skipLibCheck: false,
+      types: ['node'],
+      typeRoots: [join(root, 'node_modules', '@types')],
+      rootDir: '.',
+      outDir: 'dist',
+    },
+    files: [...blocks.keys()],
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options));
+}
+
+type Run = { child: ChildProcess; lines: AsyncIterator<string>; heard: string[] };
+
+/** Starts one program of the README; it ends with the test, however the test ends. */
+function start(path: string, port: string): Run {
+  const env = { ...process.env, PORT: port };
+  const child = spawn(process.execPath, [path], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const heard: string[] = [];
+  child.stderr!.on('data', (chunk) => heard.push(`stderr: ${chunk}`));
+  return { child, lines: createInterface({ input: child.stdout! })[Symbol.asyncIterator](), heard };
+}
+
+/** The first line to come that matches, and is wanted; fails with all that was heard. */
+async function nextLine(
+  run: Run,
+  pattern: RegExp,
+  wanted: (line: string) => boolean = () => true,
+): Promise<RegExpExecArray> {
+  const late = setTimeout(() => run.child.kill('SIGKILL'), PATIENCE_MS);
+  try {
+    for (;;) {
+      const { value, done } = await run.lines.next();
+      if (done) throw new Error(`no line like ${pattern}; heard:\n${run.heard.join('\n')}`);
+      run.heard.push(value);
+      const match = pattern.exec(value);
+      if (match && wanted(value)) return match;
+    }
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+function numbersIn(line: RegExpExecArray | string): number[] {
+  const text = typeof line === 'string' ? line : line.input;
+  return (text.match(/-?\d+(?:\.\d+)?/g) ?? []).map(Number);
+}
+
+async function stop({ child }: Run): Promise<void> {
+  const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+  const ended =
+    child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined;
+  child.kill('SIGTERM');
+  await ended;
+  clearTimeout(late);
+  expect(child.signalCode, 'ends at SIGTERM').not.toBe('SIGKILL');
+}
