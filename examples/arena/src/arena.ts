@@ -32,12 +32,13 @@ export const DAMAGE = 10;
 export const SHOT_RANGE = 40;
 const SHOT_RADIUS = 0.9;
 /** Ticks between two shots. */
-const COOLDOWN_TICKS = 20;
+export const COOLDOWN_TICKS = 20;
 /** Part of the velocity that is left after a tick. */
 const GLIDE = 0.9;
 /** Velocity gained in a tick at full stick. */
 const PUSH = 0.8;
-const TURN_PER_TICK = 0.12;
+/** Radians at full stick. */
+export const TURN_PER_TICK = 0.12;
 /**
  * A death is announced this long before the respawn, so that every client knows of it in time to predict it:
  * nobody is ever pulled out of a walk by a message from the past.

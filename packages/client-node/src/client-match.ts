@@ -94,17 +94,15 @@ export class ClientMatch<S extends GameShape> {
   /** The server was about to compute `serverTick` half a round trip ago. */
   start(nowMs: number, serverTick: number, roundTripMs: number): void {
     this.clock.start(nowMs, serverTick, roundTripMs);
-    this.prediction.tick = Math.floor(this.clock.position) - 1;
+    this.prediction.tick = Math.floor(this.clock.positionAt(nowMs)) - 1;
   }
 
   /** Computes the ticks that are due; returns how many. Throws what simulate or sampleInput throws. */
   advance(nowMs: number): number {
-    this.clock.advance(nowMs);
-    this.viewClock.advance(nowMs);
-    const newest = Math.floor(this.clock.position + ROUNDING_TICKS);
+    const newest = Math.floor(this.clock.positionAt(nowMs) + ROUNDING_TICKS);
     if (newest - this.prediction.tick > TICKS_PER_ADVANCE_MAX) this.prediction.skipTo(newest - 1);
     const due = newest - this.prediction.tick;
-    for (let i = 0; i < due; i++) this.#tick(this.prediction.tick + 1);
+    for (let i = 0; i < due; i++) this.#tick(nowMs, this.prediction.tick + 1);
     return Math.max(0, due);
   }
 
@@ -120,16 +118,16 @@ export class ClientMatch<S extends GameShape> {
 
   /** Everything as it should be shown now. */
   view(nowMs: number): ViewFace<S['archetypes']> {
-    this.viewClock.advance(nowMs);
-    this.clock.advance(nowMs);
     for (const correction of this.corrections) correction.decay(nowMs - this.#viewedAtMs);
     this.#viewedAtMs = nowMs;
-    const fraction = this.clock.position - this.prediction.tick;
-    this.#view.update(this.viewClock.position, Math.max(0, Math.min(1, fraction)));
+    const fraction = this.clock.positionAt(nowMs) - this.prediction.tick;
+    this.#view.update(this.viewClock.positionAt(nowMs), Math.max(0, Math.min(1, fraction)));
     return this.#view.face;
   }
 
-  #tick(tick: number): void {
+  #tick(nowMs: number, tick: number): void {
+    this.viewClock.steer(nowMs);
+    const viewTick = this.viewClock.positionAt(nowMs);
     this.#sink.sampleInput(tick, this.#input);
     const { inputFields, inputNames } = this.#game;
     for (let f = 0; f < inputFields.length; f++) {
@@ -138,17 +136,17 @@ export class ClientMatch<S extends GameShape> {
       if (field.kind === 'edge') this.#input[inputNames[f]!] = false;
     }
     this.prediction.setInput(tick, this.#quantised);
-    this.inputs.add(tick, this.#quantised, this.viewClock.position);
-    this.clock.sent(tick);
+    this.inputs.add(tick, this.#quantised, viewTick);
+    this.clock.sent(nowMs, tick);
     this.prediction.predict(tick);
-    this.#noteView();
+    this.#noteView(viewTick);
     this.#sink.ticked(tick);
   }
 
-  #noteView(): void {
+  #noteView(viewTick: number): void {
     if (this.viewClock.newest < 0) return;
     this.viewedTicks++;
-    if (this.viewClock.position > this.viewClock.newest) this.starvedTicks++;
+    if (viewTick > this.viewClock.newest) this.starvedTicks++;
   }
 
   #createPrediction(): Prediction<S> {
@@ -171,7 +169,7 @@ export class ClientMatch<S extends GameShape> {
   #createReader(): SnapshotReader {
     const codecs = this.#game.layouts.map((layout) => new RecordCodec(layout));
     return new SnapshotReader(this.confirmed, codecs, {
-      feedback: (tick, slackMs) => this.clock.feedback(tick, slackMs),
+      feedback: (nowMs, tick, slackMs) => this.clock.feedback(nowMs, tick, slackMs),
       snapshot: (nowMs, tick, newTick) => this.#confirmed(nowMs, tick, newTick),
     });
   }

@@ -26,12 +26,15 @@ const SETTLING_FEEDBACKS = 12;
 /** Inputs whose feedback may still come. */
 const MEMORY_TICKS = 256;
 
-const At = { position: 0, adjusted: 1, last: 2, mean: 3, deviation: 4, speed: 5 } as const;
+const At = { position: 0, adjusted: 1, sinceMs: 2, mean: 3, deviation: 4, speed: 5 } as const;
 
-/** See the head of the file. Positions are ticks with a fraction; tick n is to be computed from n on. */
+/**
+ * See the head of the file. Positions are ticks with a fraction; tick n is to be computed from n on. Between two
+ * changes of speed the position is a straight line of time, so that asking often or seldom makes no difference.
+ */
 export class InputClock {
   readonly #tickMs: number;
-  /** Doubles in one array, so that storing one never allocates. */
+  /** Doubles in one array, so that storing one never allocates. Position and adjusted are as of `sinceMs`. */
   readonly #values = new Float64Array(6);
   readonly #sent = new SequenceRing(MEMORY_TICKS);
   readonly #adjustedWhenSent = new Float64Array(MEMORY_TICKS);
@@ -41,15 +44,11 @@ export class InputClock {
 
   constructor(tickHz: number) {
     this.#tickMs = 1000 / tickHz;
+    this.#values[At.speed] = 1;
   }
 
   get started(): boolean {
     return this.#started;
-  }
-
-  /** Ticks with a fraction; NaN before the start. */
-  get position(): number {
-    return this.#started ? this.#values[At.position]! : Number.NaN;
   }
 
   /** 1 = as the server; between 0.9 and 1.1. */
@@ -62,7 +61,7 @@ export class InputClock {
     return this.#snaps;
   }
 
-  /** How early inputs arrive, as expected now, milliseconds. */
+  /** How early inputs arrive, as expected at the last change of speed, milliseconds. */
   get slackMs(): number {
     return this.#values[At.mean]! + this.#values[At.adjusted]! * this.#tickMs;
   }
@@ -70,6 +69,20 @@ export class InputClock {
   /** How early they should. */
   get targetMs(): number {
     return TARGET_TICKS * this.#tickMs + DEVIATIONS * this.#values[At.deviation]!;
+  }
+
+  /** Ticks with a fraction; NaN before the start. */
+  positionAt(nowMs: number): number {
+    const values = this.#values;
+    if (!this.#started) return Number.NaN;
+    const elapsedMs = Math.max(0, nowMs - values[At.sinceMs]!);
+    return values[At.position]! + (elapsedMs / this.#tickMs) * values[At.speed]!;
+  }
+
+  /** When the position reaches `tick`. */
+  timeOf(tick: number): number {
+    const ticks = tick - this.#values[At.position]!;
+    return this.#values[At.sinceMs]! + (ticks / this.#values[At.speed]!) * this.#tickMs;
   }
 
   /** The server was about to compute `serverTick` half a round trip ago. */
@@ -81,35 +94,19 @@ export class InputClock {
     values[At.deviation] = INITIAL_DEVIATION_MS;
     values[At.adjusted] = 0;
     values[At.mean] = this.targetMs;
-    values[At.last] = nowMs;
+    values[At.sinceMs] = nowMs;
     values[At.speed] = 1;
     values[At.position] = serverTick + (roundTripMs + this.targetMs) / this.#tickMs;
   }
 
-  advance(nowMs: number): void {
-    const values = this.#values;
-    const elapsedTicks = (nowMs - values[At.last]!) / this.#tickMs;
-    if (!this.#started || elapsedTicks <= 0) return;
-    values[At.last] = nowMs;
-    const extra = elapsedTicks * (values[At.speed]! - 1);
-    values[At.position]! += elapsedTicks + extra;
-    values[At.adjusted]! += extra;
-    this.#steer();
-  }
-
-  /** When the position reaches `tick`. */
-  timeOf(tick: number): number {
-    const ticks = tick - this.#values[At.position]!;
-    return this.#values[At.last]! + (ticks / this.#values[At.speed]!) * this.#tickMs;
-  }
-
   /** The input of `tick` leaves now. */
-  sent(tick: number): void {
+  sent(nowMs: number, tick: number): void {
+    this.#steer(nowMs);
     this.#adjustedWhenSent[this.#sent.put(tick)] = this.#values[At.adjusted]!;
   }
 
   /** The server says how long before its tick the input of `tick` arrived. */
-  feedback(tick: number, slackMs: number): void {
+  feedback(nowMs: number, tick: number, slackMs: number): void {
     if (!this.#sent.has(tick)) return;
     const values = this.#values;
     const uncorrected = slackMs - this.#adjustedWhenSent[this.#sent.slot(tick)]! * this.#tickMs;
@@ -119,10 +116,9 @@ export class InputClock {
       values[At.deviation]! += (distance - values[At.deviation]!) * SMOOTHING;
     }
     values[At.mean]! += (uncorrected - values[At.mean]!) * weight;
-    const error = this.#errorTicks();
+    this.#steer(nowMs);
     const limit = this.#feedbacks <= SETTLING_FEEDBACKS ? SETTLING_SNAP_TICKS : SNAP_TICKS;
-    if (Math.abs(error) > limit) this.#snap(error);
-    this.#steer();
+    if (Math.abs(this.#errorTicks()) > limit) this.#snap();
   }
 
   /** Positive = earlier than needed. */
@@ -130,15 +126,23 @@ export class InputClock {
     return (this.slackMs - this.targetMs) / this.#tickMs;
   }
 
-  #snap(errorTicks: number): void {
+  #snap(): void {
+    const error = this.#errorTicks();
     this.#snaps++;
-    this.#values[At.position]! -= errorTicks;
-    this.#values[At.adjusted]! -= errorTicks;
+    this.#values[At.position]! -= error;
+    this.#values[At.adjusted]! -= error;
+    this.#values[At.speed] = 1;
   }
 
-  #steer(): void {
+  /** Takes stock of the way made at the old speed, then sets the new one. */
+  #steer(nowMs: number): void {
+    const values = this.#values;
+    const elapsedTicks = Math.max(0, nowMs - values[At.sinceMs]!) / this.#tickMs;
+    values[At.position] = this.positionAt(nowMs);
+    values[At.adjusted]! += elapsedTicks * (values[At.speed]! - 1);
+    values[At.sinceMs] = Math.max(nowMs, values[At.sinceMs]!);
     const error = this.#errorTicks();
     const dilation = Math.abs(error) <= DEADBAND_TICKS ? 0 : -error * DILATION_PER_TICK;
-    this.#values[At.speed] = 1 + Math.max(-DILATION_MAX, Math.min(DILATION_MAX, dilation));
+    values[At.speed] = 1 + Math.max(-DILATION_MAX, Math.min(DILATION_MAX, dilation));
   }
 }

@@ -18,7 +18,7 @@ const GONE_MAX = 64;
 /** What a taken packet meant. */
 export interface SnapshotSink {
   /** `inputTick`: newest input the server had, `slackMs` how early it came. */
-  feedback(inputTick: number, slackMs: number): void;
+  feedback(nowMs: number, inputTick: number, slackMs: number): void;
   /** The packet is in the confirmed world. `newTick`: the first packet of its tick. */
   snapshot(nowMs: number, tick: number, newTick: boolean): void;
 }
@@ -87,7 +87,7 @@ export class SnapshotReader {
     if (this.#head.predicted) confirmed.predictedTick = this.#tick;
     if (this.#head.hasFeedback) {
       const inputTick = expandSequence(this.#head.wireInputTick, this.#tick);
-      this.#sink.feedback(inputTick, this.#head.slackMs);
+      this.#sink.feedback(nowMs, inputTick, this.#head.slackMs);
     }
     this.#sink.snapshot(nowMs, this.#tick, newTick);
   }

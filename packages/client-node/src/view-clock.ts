@@ -10,22 +10,17 @@ const DILATION_MAX = 0.1;
 /** Beyond this many ticks of error the timeline jumps (forward only). */
 const SNAP_TICKS = 10;
 
-const At = { position: 0, last: 1, offset: 2, deviation: 3, interval: 4 } as const;
+const At = { position: 0, sinceMs: 1, speed: 2, offset: 3, deviation: 4, interval: 5 } as const;
 
-/** See the head of the file. */
+/** See the head of the file. Between two calls of `steer` the position is a straight line of time. */
 export class ViewClock {
   readonly #tickMs: number;
-  readonly #values = new Float64Array(5);
+  readonly #values = new Float64Array(6);
   #newest = -1;
   #samples = 0;
 
   constructor(tickHz: number) {
     this.#tickMs = 1000 / tickHz;
-  }
-
-  /** Tick with a fraction, NaN before the first snapshot. */
-  get position(): number {
-    return this.#samples > 0 ? this.#values[At.position]! : Number.NaN;
   }
 
   /** Newest tick received, -1 = none. */
@@ -38,9 +33,12 @@ export class ViewClock {
     return DELAY_INTERVALS * this.#values[At.interval]! + DEVIATIONS * this.#values[At.deviation]!;
   }
 
-  reset(): void {
-    this.#newest = -1;
-    this.#samples = 0;
+  /** Tick with a fraction, NaN before the first snapshot. */
+  positionAt(nowMs: number): number {
+    const values = this.#values;
+    if (this.#samples === 0) return Number.NaN;
+    const elapsedTicks = Math.max(0, nowMs - values[At.sinceMs]!) / this.#tickMs;
+    return values[At.position]! + elapsedTicks * values[At.speed]!;
   }
 
   /** The first packet of the snapshot of `tick` arrived. */
@@ -51,7 +49,8 @@ export class ViewClock {
       values[At.offset] = offset;
       values[At.deviation] = 1;
       values[At.interval] = 1;
-      values[At.last] = nowMs;
+      values[At.sinceMs] = nowMs;
+      values[At.speed] = 1;
       values[At.position] = Math.max(0, tick - this.delayTicks);
     } else {
       const gap = tick - this.#newest;
@@ -63,18 +62,16 @@ export class ViewClock {
     this.#newest = tick;
   }
 
-  advance(nowMs: number): void {
+  /** Once a tick: adapts the speed to where the view should be, or jumps ahead when far behind. */
+  steer(nowMs: number): void {
     const values = this.#values;
-    const elapsedTicks = (nowMs - values[At.last]!) / this.#tickMs;
-    if (this.#samples === 0 || elapsedTicks <= 0) return;
-    values[At.last] = nowMs;
+    if (this.#samples === 0 || nowMs <= values[At.sinceMs]!) return;
+    values[At.position] = this.positionAt(nowMs);
+    values[At.sinceMs] = nowMs;
     const target = nowMs / this.#tickMs - values[At.offset]! - this.delayTicks;
-    const error = target - (values[At.position]! + elapsedTicks);
-    if (error > SNAP_TICKS) {
-      values[At.position] = target;
-      return;
-    }
-    const dilation = Math.max(-DILATION_MAX, Math.min(DILATION_MAX, error * DILATION_PER_TICK));
-    values[At.position]! += elapsedTicks * (1 + dilation);
+    const error = target - values[At.position]!;
+    if (error > SNAP_TICKS) values[At.position] = target;
+    const dilation = error > SNAP_TICKS ? 0 : error * DILATION_PER_TICK;
+    values[At.speed] = 1 + Math.max(-DILATION_MAX, Math.min(DILATION_MAX, dilation));
   }
 }

@@ -121,6 +121,7 @@ export { ByteReader, ByteWriter, varintBytes } from './wire/bytes.ts';
 export type { Crypto, Sealer } from './wire/crypto.ts';
 export { KEY_BYTES, TAG_BYTES } from './wire/crypto.ts';
 export { TickwireError } from './wire/errors.ts';
+export { LOOPBACK_SERVER, Loopback, loopback, loopbackAddresses } from './wire/loopback.ts';
 export type { AddressBook, Destination, Machine } from './wire/machine.ts';
 export { ADDRESS_BYTES_MAX } from './wire/machine.ts';
 export {

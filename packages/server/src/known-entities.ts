@@ -32,10 +32,11 @@ export class KnownEntities {
 
   /** Starts over with an entity at `tick`: the client has nothing of it in this form. */
   learn(slot: number, id: number, owned: boolean, tick: number): void {
+    // What was sent of it in another form still has to be taken back when it goes.
+    if (this.ids[slot] !== id) this.sentTick[slot] = -1;
     this.ids[slot] = id;
     this.#learnedTick[slot] = tick;
     this.ackedTick[slot] = -1;
-    this.sentTick[slot] = -1;
     this.owned[slot] = owned ? 1 : 0;
     if (slot >= this.#highWater) this.#highWater = slot + 1;
   }

@@ -37,6 +37,8 @@ const SLOTS_MAX = 0x10000;
 const OWN_PRIORITY = Number.MAX_SAFE_INTEGER;
 /** Gone ids that a packet repeats, at most; the rest waits. */
 const GONE_PER_PACKET_MAX = 64;
+/** Ends that may be untold beyond the number of rows there can be. */
+const GONE_SPARE = 256;
 
 /** See the head of the file. */
 export class SnapshotStream {
@@ -74,7 +76,7 @@ export class SnapshotStream {
     this.#priorities = new Float64Array(capacity);
     this.#chosen = new Uint8Array(capacity);
     this.#byPriority = new Int32Array(capacity);
-    this.#gone = new Uint32Array(capacity);
+    this.#gone = new Uint32Array(capacity + GONE_SPARE);
     const bits = Math.max(...codecs.map((codec) => codec.changeBitsMax(true)));
     this.#measureBytes = new Uint8Array(Math.ceil((bits + RECORD_HEAD_BITS_MAX) / 8) + 1);
   }

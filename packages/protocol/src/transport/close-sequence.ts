@@ -68,6 +68,7 @@ export class CloseSequence {
 
   /** Takes the peer's close section. */
   receive(nowMs: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#state === State.over) return;
     this.#replyDue = true;
     if (this.#state === State.draining) return;
     this.#nextAtMs = nowMs + DRAIN_MS;

@@ -6,16 +6,25 @@ const VARIATION_SMOOTHING = 1 / 4;
 /** Before the first sample: long enough not to resend into a slow path. */
 const INITIAL_RTT_MS = 250;
 
+/** How long a peer held an ack back, milliseconds. */
+export interface AckDelay {
+  readonly delayMs: number;
+}
+
 /** Smoothed round-trip time and its variation, milliseconds. */
 export class RttEstimator {
   /** Columns, not fields: a fractional number in an object field would be boxed anew at each update. */
   readonly #values = new Float64Array([INITIAL_RTT_MS, INITIAL_RTT_MS / 2, INITIAL_RTT_MS]);
   #samples = 0;
 
-  /** One measured round trip, ack delay excluded. Negative samples (a lying peer) are clamped to 0. */
-  sample(rttMs: number): void {
+  /**
+   * One measured round trip: now, less when it was sent (sentAtMs[slot]), less what the peer says it held the ack.
+   * The sum is made here, because handing over a fresh fraction would allocate it. Clamped to 0 for lying peers.
+   */
+  sample(nowMs: number, sentAtMs: Float64Array, slot: number, block: AckDelay): void {
     const values = this.#values;
-    const rtt = rttMs > 0 ? rttMs : 0;
+    const measured = nowMs - sentAtMs[slot]! - block.delayMs;
+    const rtt = measured > 0 ? measured : 0;
     if (this.#samples++ === 0) {
       values[0] = rtt;
       values[1] = rtt / 2;

@@ -84,7 +84,7 @@ export class SentWindow {
     if (!block.present) return true;
     const ack = expandSequence(block.wireAck, this.#next - 1);
     if (ack < 0 || ack >= this.#next) return false;
-    this.#sampleRtt(nowMs, ack, block.delayMs);
+    this.#sampleRtt(nowMs, ack, block);
     if (ack > this.#newestAcked) this.#newestAcked = ack;
     this.#ack(ack);
     for (let n = 0; n < ACK_HISTORY; n++) {
@@ -137,14 +137,14 @@ export class SentWindow {
     return Math.max(onceMs, Math.min(onceMs * this.#tailBackoff, TAIL_DELAY_MAX_MS));
   }
 
-  #sampleRtt(nowMs: number, ack: number, delayMs: number): void {
+  #sampleRtt(nowMs: number, ack: number, block: AckBlock): void {
     const slot = this.#ring.slot(ack);
     if (!this.#ring.has(ack)) return;
     const state = this.#state[slot];
     // A late ack counts as well: each packet has a sequence of its own, so there is no doubt which was acked,
     // and without it a path slower than the first guess would stay unknown for ever.
     if (state === State.none || state === State.acked) return;
-    this.rtt.sample(nowMs - this.#sentAtMs[slot]! - delayMs);
+    this.rtt.sample(nowMs, this.#sentAtMs, slot, block);
   }
 
   #ack(sequence: number): void {

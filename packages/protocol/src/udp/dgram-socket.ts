@@ -38,7 +38,7 @@ function literalLookup(
   _options: unknown,
   callback: (error: null, address: string, family: number) => void,
 ): void {
-  callback(null, host, isIPv6(host) ? 6 : 4);
+  callback(null, host, host.includes(':') ? 6 : 4);
 }
 
 /** Binds a UDP socket. Rejects with a TickwireError 'bind-failed' when the address cannot be had. */

@@ -1,0 +1,179 @@
+// The demo's server: the arena in a process of its own. Beside serving it tells its parent the truth: the complete
+// quantised state of every tick.
+
+import { listen } from '@tickwire/server';
+import { arena, blocked, HP, openPlace, SIZE } from './arena.ts';
+import { breakAcks } from './broken-ack.ts';
+import { Chance } from './chance.ts';
+import type { Order, ServerFigures, ServerPlan, ServerReport } from './demo-messages.ts';
+import { BatchWriter } from './state-batch.ts';
+
+type Server = Awaited<ReturnType<typeof start>>;
+type ArenaMatch = ReturnType<Server['createMatch']>;
+type ArenaSession = Server['sessions'] extends Iterable<infer S> ? S : never;
+
+const ITEMS_PER_MATCH = 12;
+const REPORT_EVERY_MS = 1000;
+/** Players start on two rings around the middle. */
+const RINGS = [14, 22] as const;
+const CLOSE_GRACE_MS = 300;
+
+const plan = JSON.parse(process.argv[2] ?? '{}') as ServerPlan;
+if (plan.breakAck) breakAcks();
+ignoreSignals();
+const server = await start();
+const bots = new Map<number, number>();
+const matches = Array.from({ length: plan.matches }, (_, index) => createMatch(index));
+server.onSession((session) => emptiest().add(session));
+server.onMessage('say', introduce);
+server.onEnd((session, reason) => {
+  const bot = bots.get(session.id);
+  if (bot !== undefined) tell({ type: 'ended', bot, reason });
+});
+process.on('message', (order: Order) => obey(order));
+process.once('disconnect', () => process.exit(0));
+setInterval(report, REPORT_EVERY_MS).unref();
+tell({ type: 'listening', port: server.address.port });
+
+function start() {
+  const onError = (error: Error, reason: string) => {
+    process.stderr.write(`arena server, ${reason}: ${error.stack}\n`);
+    tell({ type: 'stopped', reason: `${reason}: ${error.message}` });
+  };
+  return listen(arena, { host: plan.host, development: false, onError });
+}
+
+/** The parent ends its children; a signal to the whole group must not end them first. */
+function ignoreSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+}
+
+function createMatch(index: number): ArenaMatch {
+  const match = server.createMatch({ seed: plan.seed + index, secretSeed: plan.seed + index });
+  const chance = new Chance(plan.seed * 31 + index);
+  for (let i = 0; i < ITEMS_PER_MATCH; i++) {
+    const item = match.world.item.spawn();
+    [item.place.x, item.place.y] = openPlace(chance.next(), chance.next());
+  }
+  let entered = 0;
+  match.onEnter((session) => enter(match, session, entered++));
+  const recorder = new TruthRecorder(index, match);
+  match.onTick((tick) => recorder.ticked(tick));
+  return match;
+}
+
+/** Players with neighbouring ids start near each other: they will hunt each other. */
+function enter(match: ArenaMatch, session: ArenaSession, number: number): void {
+  const around = Math.ceil(plan.players / plan.matches);
+  const angle = (number / around) * 2 * Math.PI;
+  const player = match.world.player.spawn();
+  const { id } = player;
+  let radius: number = RINGS[number % RINGS.length]!;
+  while (radius < SIZE && blocked(Math.cos(angle) * radius, Math.sin(angle) * radius)) radius++;
+  const { pose, motion, life } = player;
+  motion.x = Math.cos(angle) * radius;
+  motion.y = Math.sin(angle) * radius;
+  pose.x = motion.x;
+  pose.y = motion.y;
+  life.hp = HP;
+  match.own(session, id);
+}
+
+function emptiest(): ArenaMatch {
+  return matches.reduce((best, match) => (match.sessions.size < best.sessions.size ? match : best));
+}
+
+/** A bot says its number, so that what it predicts can be compared with what happened to its player. */
+function introduce(session: ArenaSession, { line }: { line: string }): void {
+  const bot = Number(/^bot (\d+)$/.exec(line)?.[1] ?? -1);
+  const match = matches.findIndex((one) => one.sessions.has(session));
+  const player = session.seat?.owned[0];
+  if (bot < 0 || match < 0 || player === undefined) return;
+  bots.set(session.id, bot);
+  tell({ type: 'joined', bot, match, player });
+}
+
+function obey(order: Order): void {
+  if (order.type === 'report') report();
+  if (order.type === 'close') void close();
+}
+
+async function close(): Promise<void> {
+  await server.close({ reason: 'the demo is over', graceMs: CLOSE_GRACE_MS });
+  if (process.connected) process.disconnect();
+}
+
+function report(): void {
+  const { statistics } = server;
+  const sums = { packetsAcked: 0, packetsLost: 0, inputsReal: 0, inputsMissing: 0 };
+  for (const { sent, inputs } of server.sessions) {
+    sums.packetsAcked += sent?.acked ?? 0;
+    sums.packetsLost += sent?.lost ?? 0;
+    sums.inputsReal += inputs?.real ?? 0;
+    sums.inputsMissing += inputs?.missing ?? 0;
+  }
+  const { verdicts: _verdicts, ...loop } = statistics;
+  const figures: ServerFigures = { ...loop, ...sums };
+  tell({ type: 'figures', figures });
+}
+
+function tell(report: ServerReport): void {
+  if (process.connected) process.send?.(report);
+}
+
+/** Sends the states of a match, some ticks at once, after the datagrams of the last of them have left. */
+class TruthRecorder {
+  readonly #index: number;
+  readonly #match: ArenaMatch;
+  readonly #writer = new BatchWriter();
+  #sentTick = -1;
+  #due = false;
+
+  constructor(index: number, match: ArenaMatch) {
+    this.#index = index;
+    this.#match = match;
+  }
+
+  ticked(tick: number): void {
+    if (this.#due || tick - this.#sentTick < plan.batchTicks) return;
+    this.#due = true;
+    setImmediate(this.#send);
+  }
+
+  readonly #send = (): void => {
+    this.#due = false;
+    this.#writer.push(this.#index);
+    const { tick } = this.#match;
+    while (this.#sentTick < tick) this.#write(++this.#sentTick);
+    tell({ type: 'truth', batch: this.#writer.take() });
+  };
+
+  #write(tick: number): void {
+    const writer = this.#writer;
+    const { tables } = this.#match.core;
+    writer.push(tick);
+    const lengthAt = writer.length;
+    writer.push(0);
+    for (const { layout } of tables) this.#writeRows(tick, layout.index);
+    writer.set(lengthAt, writer.length - lengthAt - 1);
+  }
+
+  #writeRows(tick: number, archetype: number): void {
+    const frame = this.#match.core.history(archetype, tick);
+    if (frame === undefined) throw new Error(`tick ${tick} has left the history`);
+    this.#writer.push(frame.count);
+    const { stride } = frame.layout;
+    for (let i = 0; i < frame.count; i++) {
+      const slot = frame.order[i]!;
+      this.#writer.push(frame.ids[slot]!);
+      this.#writer.push(this.#wasMissing(archetype, slot, tick) ? 1 : 0);
+      this.#writer.append(frame.values, slot * stride, stride);
+    }
+  }
+
+  #wasMissing(archetype: number, slot: number, tick: number): boolean {
+    const owner = this.#match.core.tables[archetype]!.owners[slot]!;
+    const session = owner === 0 ? undefined : server.core.sessions.get(owner - 1);
+    return session?.seat?.inputs.wasMissing(tick) ?? false;
+  }
+}

@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ControlSection, MUST_UNDERSTAND, SectionList } from '../src/transport/section.ts';
+import { ByteReader, ByteWriter } from '../src/wire/bytes.ts';
+import { Verdict } from '../src/wire/verdict.ts';
+
+function read(bytes: readonly number[], channels = 0b111): { verdict: Verdict; list: SectionList } {
+  const list = new SectionList();
+  const reader = new ByteReader();
+  reader.reset(Uint8Array.from(bytes), 0, bytes.length);
+  return { verdict: list.read(reader, channels), list };
+}
+
+const MUST = MUST_UNDERSTAND;
+
+describe('SectionList', () => {
+  test('an empty body has no sections', () => {
+    const { verdict, list } = read([]);
+    expect(verdict).toBe(Verdict.accepted);
+    expect(list.count).toBe(0);
+  });
+
+  test('finds each section and where its body is', () => {
+    const { verdict, list } = read([MUST | 2, 2, 7, 7, MUST | ControlSection.ping, 0, 0, 1, 9]);
+    expect(verdict).toBe(Verdict.accepted);
+    expect(list.count).toBe(3);
+    expect([...list.types.subarray(0, 3)]).toEqual([2, ControlSection.ping, 0]);
+    expect([...list.starts.subarray(0, 3)]).toEqual([2, 6, 8]);
+    expect([...list.ends.subarray(0, 3)]).toEqual([4, 6, 9]);
+  });
+
+  test('an unknown section is skipped, or refused when it must be understood', () => {
+    for (const type of [3, 31, 32, 63, 66, 127]) {
+      const { verdict, list } = read([type, 1, 0xaa, MUST | 1, 1, 5]);
+      expect(verdict).toBe(Verdict.accepted);
+      expect([...list.types.subarray(0, list.count)]).toEqual([1]);
+      expect(read([MUST | type, 1, 0xaa, MUST | 1, 1, 5]).verdict).toBe(Verdict.refused);
+    }
+  });
+
+  test('malformed weighs more than refused', () => {
+    expect(read([MUST | 3, 0, MUST | 1, 5, 0]).verdict).toBe(Verdict.malformed);
+    expect(read([MUST | 3, 0, 1, 0, 1, 0]).verdict).toBe(Verdict.malformed);
+  });
+
+  test('a type stands once', () => {
+    expect(read([1, 0, 1, 0]).verdict).toBe(Verdict.malformed);
+    expect(read([64, 0, 64, 0]).verdict).toBe(Verdict.malformed);
+    expect(read([65, 0, MUST | 65, 0]).verdict).toBe(Verdict.malformed);
+    expect(read([64, 0, 65, 0]).verdict).toBe(Verdict.accepted);
+    // Unknown ones are not looked at.
+    expect(read([9, 0, 9, 0]).verdict).toBe(Verdict.accepted);
+  });
+
+  test('lengths past the end are malformed', () => {
+    expect(read([MUST | 1]).verdict).toBe(Verdict.malformed);
+    expect(read([MUST | 1, 2, 0]).verdict).toBe(Verdict.malformed);
+    expect(read([MUST | 1, 0xff, 0xff, 0xff, 0xff, 0x0f]).verdict).toBe(Verdict.malformed);
+    expect(read([MUST | 1, 0x81, 0, 5]).verdict).toBe(Verdict.malformed);
+  });
+
+  test('all channels at once, the highest included', () => {
+    const bytes: number[] = [];
+    for (let channel = 0; channel < 32; channel++) bytes.push(MUST | channel, 0);
+    bytes.push(MUST | 64, 0, MUST | 65, 0);
+    const { verdict, list } = read(bytes, -1);
+    expect(verdict).toBe(Verdict.accepted);
+    expect(list.count).toBe(34);
+  });
+
+  test('what was written is found', () => {
+    const section = fc.record({
+      type: fc.oneof(fc.nat(31), fc.constantFrom(64, 65)),
+      must: fc.boolean(),
+      size: fc.nat(200),
+    });
+    const sections = fc.uniqueArray(section, { selector: ({ type }) => type, maxLength: 20 });
+    fc.assert(
+      fc.property(sections, fc.integer(), (wanted, channels) => {
+        const bytes = new Uint8Array(8000);
+        const writer = new ByteWriter();
+        writer.reset(bytes, 0, bytes.length);
+        const known: [number, number, number][] = [];
+        let refused = false;
+        for (const { type, must, size } of wanted) {
+          writer.u8(must ? type | MUST : type);
+          writer.varint(size);
+          const isKnown = type >= 64 || ((channels >>> type) & 1) === 1;
+          if (isKnown) known.push([type, writer.position, writer.position + size]);
+          else if (must) refused = true;
+          writer.zeros(size);
+        }
+        const list = new SectionList();
+        const reader = new ByteReader();
+        reader.reset(bytes, 0, writer.position);
+        expect(list.read(reader, channels)).toBe(refused ? Verdict.refused : Verdict.accepted);
+        const found = known.map((_, i) => [list.types[i], list.starts[i], list.ends[i]]);
+        expect(list.count).toBe(known.length);
+        expect(found).toEqual(known);
+      }),
+    );
+  });
+
+  test('random bytes never throw, and sections never leave the range', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(5), (bytes, start) => {
+        const end = Math.max(start, bytes.length - 3);
+        const list = new SectionList();
+        const reader = new ByteReader();
+        reader.reset(bytes, start, end);
+        list.read(reader, 0xffff);
+        for (let i = 0; i < list.count; i++) {
+          expect(list.starts[i]).toBeGreaterThanOrEqual(start);
+          expect(list.ends[i]).toBeGreaterThanOrEqual(list.starts[i]!);
+          expect(list.ends[i]).toBeLessThanOrEqual(end);
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});

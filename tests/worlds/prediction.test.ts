@@ -1,0 +1,106 @@
+// A bot that is alone predicts everything: walking, walls, pick-ups, respawns. On a jittery, lossy link it is wrong
+// only where the server never got its input in time.
+
+import { afterAll, describe, expect, test } from 'vitest';
+import { HP } from '../../examples/arena/src/arena.ts';
+import { ArenaWorld, seedsFor, wander } from './arena-world.ts';
+import { reportWorlds } from './report.ts';
+
+const seeds = seedsFor(6, 50);
+let worlds = 0;
+let mispredicted = 0;
+let picked = 0;
+
+const SETTLED_MS = 1000;
+
+describe.each([0, 100, 300])('alone, round trip %i ms, no loss, no jitter', (rttMs) => {
+  test.each(seeds)('seed %i: nothing is mispredicted from 1 s after joining', (seed) => {
+    const arena = new ArenaWorld({
+      seed,
+      link: { latencyMs: rttMs / 2 },
+      players: 1,
+      items: 64,
+      sample: (_bot, tick, out) => wander(seed, tick, out),
+    });
+    worlds++;
+    const joinedMs = runUntilJoined(arena);
+    arena.run(joinedMs + SETTLED_MS);
+    const settled = { ...arena.client.match!.prediction.statistics };
+    const wrong: string[] = [];
+    arena.client.on('rollback', (r) =>
+      wrong.push(`${r.tick} ${r.field} ${r.predicted} ${r.actual}`),
+    );
+    // Somebody's bad luck: the server alone decides that the player dies; where it respawns both can tell.
+    for (const atMs of [2000, 5000, 8000]) {
+      arena.world.at(joinedMs + atMs, () => {
+        for (const player of arena.match.world.player) player.life.hp = 0;
+      });
+    }
+    arena.run(joinedMs + 12_000);
+    const { statistics } = arena.client.match!.prediction;
+    expect(wrong).toEqual([]);
+    expect(statistics.mispredicted).toBe(settled.mispredicted);
+    expect(statistics.compared - settled.compared).toBeGreaterThan(300);
+    expect(arena.failures).toEqual([]);
+    for (const player of arena.match.world.player) {
+      picked += player.tally.items;
+      expect(player.life.hp).toBe(HP);
+    }
+  });
+});
+
+describe.each([
+  { loss: 0, jitterMs: 20 },
+  { loss: 0, jitterMs: 40 },
+  { loss: 0.05, jitterMs: 10 },
+  { loss: 0.2, jitterMs: 40 },
+])('alone, loss $loss, jitter $jitterMs ms', ({ loss, jitterMs }) => {
+  test.each(seeds)('seed %i: whatever is mispredicted had its input late or missing', (seed) => {
+    const link = { latencyMs: 50, loss, jitterMs, duplicate: 0.05, reorder: 0.02 };
+    const arena = new ArenaWorld({
+      seed,
+      link,
+      players: 1,
+      sample: (_bot, tick, out) => wander(seed, tick, out),
+    });
+    worlds++;
+    const joinedMs = runUntilJoined(arena);
+    const unexplained: string[] = [];
+    let comparedTick = -1;
+    arena.client.on('rollback', (rollback) => {
+      if (rollback.cause !== 'mismatch') return;
+      const { inputs } = [...arena.match.sessions][0]!.seat!;
+      let missing = false;
+      for (let t = comparedTick + 1; t <= rollback.tick; t++) missing ||= inputs.wasMissing(t);
+      if (!missing) unexplained.push(`${rollback.tick}: ${rollback.field}`);
+    });
+    arena.client.on('confirmed', () => {
+      comparedTick = arena.client.match!.confirmed.predictedTick;
+    });
+    arena.run(joinedMs + 10_000);
+    expect(unexplained).toEqual([]);
+    const { statistics } = arena.client.match!.prediction;
+    mispredicted += statistics.mispredicted;
+    expect(statistics.compared).toBeGreaterThan(100);
+    expect(arena.failures).toEqual([]);
+  });
+});
+
+test('the bots that were alone did pick things up', () => {
+  expect(picked).toBeGreaterThan(3 * seeds.length);
+});
+
+test('the rough links did cause mispredictions to be explained', () => {
+  expect(mispredicted).toBeGreaterThan(seeds.length);
+});
+
+/** Runs until the first tick was predicted with the own row in place; returns when that was. */
+function runUntilJoined(arena: ArenaWorld): number {
+  while (arena.client.owned.length === 0) {
+    arena.run(arena.world.nowMs + 50);
+    expect(arena.world.nowMs, 'joins within 8 s').toBeLessThan(8000);
+  }
+  return arena.world.nowMs;
+}
+
+afterAll(() => reportWorlds('prediction', seeds, worlds));
