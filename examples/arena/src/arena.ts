@@ -201,10 +201,10 @@ function firstHit(
   return hit;
 }
 
-/** How far a shot flies before it meets a wall. */
-export function wallDistance(x: number, y: number, ax: number, ay: number): number {
+/** How far a shot flies before it meets one of the walls. */
+export function wallDistance(x: number, y: number, ax: number, ay: number, walls = WALLS): number {
   let nearest = Number.POSITIVE_INFINITY;
-  for (const [left, top, right, bottom] of WALLS) {
+  for (const [left, top, right, bottom] of walls) {
     const [inX, outX] = slab(x, ax, left, right);
     const [inY, outY] = slab(y, ay, top, bottom);
     const enter = Math.max(inX, inY);

@@ -1,8 +1,16 @@
-// What an arena bot does: chases the player after it, dodges, shoots, walks around walls and fetches items.
+// What an arena bot does: chases a player of its own, dodges, shoots, walks around walls and fetches items.
 // It decides from the view alone, as a person would: others where they are shown, not where they are.
 
 import type { FieldValues, ViewFace } from '@tickwire/protocol';
-import { type arena, blocked, SHOT_RANGE, TURN_PER_TICK, wallDistance } from './arena.ts';
+import {
+  type arena,
+  blocked,
+  RADIUS,
+  SHOT_RANGE,
+  TURN_PER_TICK,
+  WALLS,
+  wallDistance,
+} from './arena.ts';
 import { Chance } from './chance.ts';
 
 type Shape = (typeof arena)['shape'];
@@ -18,7 +26,10 @@ const NEAR = 6;
 const FAR = 16;
 /** How far ahead walls are felt, in two steps. */
 const FEEL = 0.8;
+const ID_MAX = 2 ** 32;
 const OCTANT = Math.PI / 4;
+/** Corners are passed at this distance from the wall. */
+const BERTH = RADIUS + 0.7;
 /** Share of decisions that go for an item, and how long a decision holds. */
 const ITEM_SHARE = 0.2;
 const MOOD_TICKS_MIN = 20;
@@ -52,7 +63,12 @@ export class Bot {
   }
 
   /** Fills in the input of a tick. `self`: the bot's player, undefined while it has none. */
-  decide(tick: number, self: () => number | undefined, look: () => ArenaView, out: ArenaInput): void {
+  decide(
+    tick: number,
+    self: () => number | undefined,
+    look: () => ArenaView,
+    out: ArenaInput,
+  ): void {
     out.fire = false;
     if (this.silent) return rest(out);
     if ((tick + this.#phase) % THINK_TICKS !== 0) {
@@ -95,17 +111,19 @@ export class Bot {
     return true;
   }
 
-  /** In a ring of hunters everybody is hunted by somebody. */
+  /** The next by id of those who were spared so far, else the next by id: in a ring of hunters all are hunted. */
   #findPrey(view: ArenaView): void {
     const prey = this.#prey;
-    const own = this.#self.id;
+    let best = Number.POSITIVE_INFINITY;
     prey.id = 0;
-    for (const p of view.player) {
-      if (p.id === own || (prey.id !== 0 && p.id < own)) continue;
-      prey.id = p.id;
-      prey.x = p.pose.x;
-      prey.y = p.pose.y;
-      if (p.id > own) return;
+    for (const { id, pose, tally } of view.player) {
+      const after = id > this.#self.id ? id : id + ID_MAX;
+      const rank = tally.hits === 0 ? after : after + 2 * ID_MAX;
+      if (id === this.#self.id || rank >= best) continue;
+      best = rank;
+      prey.id = id;
+      prey.x = pose.x;
+      prey.y = pose.y;
     }
   }
 
@@ -141,9 +159,32 @@ export class Bot {
     const item = this.#item;
     if (item.id !== 0) return Math.atan2(item.y - this.#self.y, item.x - this.#self.x);
     const towards = Math.atan2(dy, dx);
-    if (!clear) return towards;
+    if (!clear) return this.#roundTheCorner(dx, dy, distance);
     if (distance > FAR) return towards + this.#side * OCTANT;
     return towards + this.#side * (distance < NEAR ? 3 : 2) * OCTANT;
+  }
+
+  /** The way to that corner of the wall in between that makes the shortest way to the hunted. */
+  #roundTheCorner(dx: number, dy: number, distance: number): number {
+    const { x, y } = this.#self;
+    const { x: preyX, y: preyY } = this.#prey;
+    const inTheWay = WALLS.find(
+      (wall) => wallDistance(x, y, dx / distance, dy / distance, [wall]) <= distance,
+    );
+    const [left, top, right, bottom] = inTheWay ?? [preyX, preyY, preyX, preyY];
+    let best = Number.POSITIVE_INFINITY;
+    let bearing = Math.atan2(dy, dx);
+    for (const cornerX of [left - BERTH, right + BERTH]) {
+      for (const cornerY of [top - BERTH, bottom + BERTH]) {
+        const here = Math.hypot(cornerX - x, cornerY - y);
+        const way = here + Math.hypot(cornerX - preyX, cornerY - preyY);
+        // A corner that has been reached leads nowhere any more.
+        if (here < BERTH || way >= best) continue;
+        best = way;
+        bearing = Math.atan2(cornerY - y, cornerX - x);
+      }
+    }
+    return bearing;
   }
 
   /** Sets the sticks to one of eight ways, the nearest to the wanted one that is open. */

@@ -156,7 +156,10 @@ function report(): void {
   tell({ type: 'figures', figures: sums });
 }
 
-function addFigures(sums: { -readonly [K in keyof BotFigures]: number }, client: ArenaClient): void {
+function addFigures(
+  sums: { -readonly [K in keyof BotFigures]: number },
+  client: ArenaClient,
+): void {
   const { statistics } = client;
   sums.bots++;
   sums.rttMs += statistics.rttMs;

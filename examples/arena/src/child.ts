@@ -41,12 +41,15 @@ export class Child<Order extends object, Report> {
       this.#complaints = (this.#complaints + text).slice(-COMPLAINT_CHARS_MAX);
     });
     this.#child.on('message', (report) => options.onReport(report as Report));
-    this.ended = new Promise((resolve) => {
+    // Not the event 'close': it does not come when it was this side that closed the channel.
+    const gone = new Promise<void>((resolve) => {
       this.#child.once('error', (error) => this.#lost(options, error.message, resolve));
-      this.#child.once('close', (code, signal) =>
+      this.#child.once('exit', (code, signal) =>
         this.#lost(options, `ended with ${signal ?? `code ${code}`}`, resolve),
       );
     });
+    const said = new Promise((resolve) => this.#child.stderr?.once('close', resolve));
+    this.ended = Promise.all([gone, said]).then(() => {});
     this.#yield(options.niceness ?? 0);
   }
 

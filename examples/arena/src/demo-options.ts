@@ -128,10 +128,7 @@ function parseNumber(name: string, given: string | undefined, bounds: Bounds): n
   const value = given === undefined || given.trim() === '' ? Number.NaN : Number(given);
   if (value >= low && value <= high && (!whole || Number.isInteger(value))) return value;
   const kind = whole ? 'an integer' : 'a number';
-  throw new TickwireError(
-    'usage',
-    `--${name} is '${given}'; give ${kind} from ${low} to ${high}`,
-  );
+  throw new TickwireError('usage', `--${name} is '${given}'; give ${kind} from ${low} to ${high}`);
 }
 
 function parseBug(given: string | undefined): Bug | undefined {

@@ -16,8 +16,6 @@ const PATIENCE_TICKS = 180;
 const MEMORY_TICKS = 512;
 /** Rounding differently moves a field by few steps; a wrong computation by many. */
 export const FEW_STEPS = 96;
-/** A wrong tick so soon after a missing input may come from it: that long a correction takes at the worst. */
-const MISSING_EXPLAINS_TICKS = 40;
 /** Longer moves in one tick are not walking. */
 const STRIDE_UNITS_MAX = 1;
 
@@ -29,10 +27,13 @@ export interface Evidence {
   /** Ticks compared, and those of them that were not predicted as they came out. */
   verified: number;
   wrong: number;
-  /** Of the wrong ones: without any prediction; at most {@link FEW_STEPS} off; soon after a missing input. */
+  /** Of the wrong ones: without any prediction; at most {@link FEW_STEPS} off. */
   unpredicted: number;
-  slightly: number;
-  afterMissing: number;
+  slight: number;
+  /** Ticks that no missing input can have disturbed, and of those the wrong ones, by a few steps and by any. */
+  calm: number;
+  calmSlight: number;
+  calmWrong: number;
   /** The largest difference, in steps of a field, and which field it was. */
   worstSteps: number;
   worstField: string;
@@ -71,6 +72,7 @@ interface Truth {
 /** See the head of the file. */
 export class Judge {
   readonly #layouts: readonly Layout[];
+  readonly #correctionTicks: number;
   readonly #player: Layout;
   readonly #reader: StateReader;
   readonly #fields: readonly number[];
@@ -82,8 +84,10 @@ export class Judge {
   readonly #cooldown: number;
   readonly #hits: number;
 
-  constructor(layouts: readonly Layout[]) {
+  /** `correctionTicks`: so long a prediction may be wrong because an input was missing, until the bot hears of it. */
+  constructor(layouts: readonly Layout[], correctionTicks: number) {
     this.#layouts = layouts;
+    this.#correctionTicks = correctionTicks;
     this.#player = layouts.find(({ name }) => name === 'player')!;
     this.#reader = new StateReader(layouts);
     this.#fields = predictedFields(this.#player);
@@ -226,14 +230,8 @@ export class Judge {
     if (state[row + 1] === 1) track.missingTick = tick;
     this.#watch(track, state, row + ROW_HEAD);
     if (tick < track.judgeFrom || tick >= truth.silentFrom) return;
-    const { evidence } = track;
-    evidence.verified++;
-    const steps = predicted ? this.#stepsOff(track, tick, state, row + ROW_HEAD) : 0;
-    if (predicted && steps === 0) return;
-    evidence.wrong++;
-    if (!predicted) evidence.unpredicted++;
-    else if (steps <= FEW_STEPS) evidence.slightly++;
-    else if (tick - track.missingTick <= MISSING_EXPLAINS_TICKS) evidence.afterMissing++;
+    const steps = predicted ? this.#stepsOff(track, tick, state, row + ROW_HEAD) : -1;
+    count(track.evidence, steps, tick - track.missingTick > this.#correctionTicks);
   }
 
   /** Travel, shots and hits, by the server's state. */
@@ -280,6 +278,20 @@ export class Judge {
   }
 }
 
+/** `steps`: how far off the prediction was, -1 = there was none. */
+function count(evidence: Evidence, steps: number, calm: boolean): void {
+  const wrong = steps === 0 ? 0 : 1;
+  const slight = steps > 0 && steps <= FEW_STEPS ? 1 : 0;
+  evidence.verified++;
+  evidence.wrong += wrong;
+  evidence.slight += slight;
+  if (steps < 0) evidence.unpredicted++;
+  if (!calm || steps < 0) return;
+  evidence.calm++;
+  evidence.calmWrong += wrong;
+  evidence.calmSlight += slight;
+}
+
 function emptyEvidence(bot: number, match: number, player: number): Evidence {
   return {
     bot,
@@ -288,8 +300,10 @@ function emptyEvidence(bot: number, match: number, player: number): Evidence {
     verified: 0,
     wrong: 0,
     unpredicted: 0,
-    slightly: 0,
-    afterMissing: 0,
+    slight: 0,
+    calm: 0,
+    calmSlight: 0,
+    calmWrong: 0,
     worstSteps: 0,
     worstField: '',
     travelledUnits: 0,

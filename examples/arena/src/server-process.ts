@@ -2,11 +2,12 @@
 // quantised state of every tick.
 
 import { listen } from '@tickwire/server';
-import { arena, blocked, HP, openPlace, SIZE } from './arena.ts';
+import { arena, HP, openPlace } from './arena.ts';
 import { breakAcks } from './broken-ack.ts';
 import { Chance } from './chance.ts';
 import type { Order, ServerFigures, ServerPlan, ServerReport } from './demo-messages.ts';
-import { BatchWriter } from './state-batch.ts';
+import { startPlace } from './placement.ts';
+import { TruthRecorder } from './truth-recorder.ts';
 
 type Server = Awaited<ReturnType<typeof start>>;
 type ArenaMatch = ReturnType<Server['createMatch']>;
@@ -14,8 +15,6 @@ type ArenaSession = Server['sessions'] extends Iterable<infer S> ? S : never;
 
 const ITEMS_PER_MATCH = 12;
 const REPORT_EVERY_MS = 1000;
-/** Players start on two rings around the middle. */
-const RINGS = [14, 22] as const;
 const CLOSE_GRACE_MS = 300;
 
 const plan = JSON.parse(process.argv[2] ?? '{}') as ServerPlan;
@@ -57,22 +56,21 @@ function createMatch(index: number): ArenaMatch {
   }
   let entered = 0;
   match.onEnter((session) => enter(match, session, entered++));
-  const recorder = new TruthRecorder(index, match);
+  const recorder = new TruthRecorder({
+    index,
+    batchTicks: plan.batchTicks,
+    world: match.core,
+    wasMissing: (owner, tick) =>
+      server.core.sessions.get(owner - 1)?.seat?.inputs.wasMissing(tick) ?? false,
+    send: (batch) => tell({ type: 'truth', batch }),
+  });
   match.onTick((tick) => recorder.ticked(tick));
   return match;
 }
 
-/** Players with neighbouring ids start near each other: they will hunt each other. */
 function enter(match: ArenaMatch, session: ArenaSession, number: number): void {
-  const around = Math.ceil(plan.players / plan.matches);
-  const angle = (number / around) * 2 * Math.PI;
-  const player = match.world.player.spawn();
-  const { id } = player;
-  let radius: number = RINGS[number % RINGS.length]!;
-  while (radius < SIZE && blocked(Math.cos(angle) * radius, Math.sin(angle) * radius)) radius++;
-  const { pose, motion, life } = player;
-  motion.x = Math.cos(angle) * radius;
-  motion.y = Math.sin(angle) * radius;
+  const { id, pose, motion, life } = match.world.player.spawn();
+  [motion.x, motion.y] = startPlace(number, Math.ceil(plan.players / plan.matches));
   pose.x = motion.x;
   pose.y = motion.y;
   life.hp = HP;
@@ -119,61 +117,4 @@ function report(): void {
 
 function tell(report: ServerReport): void {
   if (process.connected) process.send?.(report);
-}
-
-/** Sends the states of a match, some ticks at once, after the datagrams of the last of them have left. */
-class TruthRecorder {
-  readonly #index: number;
-  readonly #match: ArenaMatch;
-  readonly #writer = new BatchWriter();
-  #sentTick = -1;
-  #due = false;
-
-  constructor(index: number, match: ArenaMatch) {
-    this.#index = index;
-    this.#match = match;
-  }
-
-  ticked(tick: number): void {
-    if (this.#due || tick - this.#sentTick < plan.batchTicks) return;
-    this.#due = true;
-    setImmediate(this.#send);
-  }
-
-  readonly #send = (): void => {
-    this.#due = false;
-    this.#writer.push(this.#index);
-    const { tick } = this.#match;
-    while (this.#sentTick < tick) this.#write(++this.#sentTick);
-    tell({ type: 'truth', batch: this.#writer.take() });
-  };
-
-  #write(tick: number): void {
-    const writer = this.#writer;
-    const { tables } = this.#match.core;
-    writer.push(tick);
-    const lengthAt = writer.length;
-    writer.push(0);
-    for (const { layout } of tables) this.#writeRows(tick, layout.index);
-    writer.set(lengthAt, writer.length - lengthAt - 1);
-  }
-
-  #writeRows(tick: number, archetype: number): void {
-    const frame = this.#match.core.history(archetype, tick);
-    if (frame === undefined) throw new Error(`tick ${tick} has left the history`);
-    this.#writer.push(frame.count);
-    const { stride } = frame.layout;
-    for (let i = 0; i < frame.count; i++) {
-      const slot = frame.order[i]!;
-      this.#writer.push(frame.ids[slot]!);
-      this.#writer.push(this.#wasMissing(archetype, slot, tick) ? 1 : 0);
-      this.#writer.append(frame.values, slot * stride, stride);
-    }
-  }
-
-  #wasMissing(archetype: number, slot: number, tick: number): boolean {
-    const owner = this.#match.core.tables[archetype]!.owners[slot]!;
-    const session = owner === 0 ? undefined : server.core.sessions.get(owner - 1);
-    return session?.seat?.inputs.wasMissing(tick) ?? false;
-  }
 }

@@ -10,6 +10,9 @@ export const TRAVELLED_UNITS = 20;
 /** What a bot was told in the end may be this old. */
 export const STALE_TICKS = 60;
 
+/** With fewer ticks undisturbed by missing inputs than this, all ticks are looked at. */
+const CALM_SHARE = 0.05;
+
 /** The run as a whole. */
 export interface Verdict {
   /** Empty = everything that was demanded holds. */
@@ -115,11 +118,16 @@ function predictionFailure(one: Evidence): string | undefined {
   if (one.verified === 0) return 'unjudged';
   // Without snapshots nothing corrects a prediction: that has been said already.
   if (isStale(one)) return undefined;
-  const plain = one.wrong - one.unpredicted - one.slightly - one.afterMissing;
-  const most = Math.max(one.unpredicted, one.slightly, one.afterMissing, plain);
-  if (most === plain) return 'prediction';
-  if (most === one.slightly) return 'quantise';
-  return most === one.afterMissing ? 'inputs' : 'unpredicted';
+  if (one.unpredicted * 2 > one.wrong) return 'unpredicted';
+  if (one.calm < one.verified * CALM_SHARE) return disturbedFailure(one);
+  if (one.calmWrong <= one.calm * (1 - RIGHT_SHARE)) return 'inputs';
+  return one.calmSlight * 2 > one.calmWrong ? 'quantise' : 'prediction';
+}
+
+/** Inputs were missing all the time, but they alone do not spoil every tick, nor by a step or two. */
+function disturbedFailure({ wrong, slight, verified }: Evidence): string {
+  if (wrong < verified * RIGHT_SHARE) return 'inputs';
+  return slight * 2 > wrong ? 'quantise' : 'prediction';
 }
 
 const explanations: Record<string, (bots: readonly Evidence[]) => string> = {

@@ -31,7 +31,7 @@ import {
 /** What a dialer asks of and tells to the layer above. */
 export interface DialerSink {
   channels(): readonly (readonly [id: number, channel: Channel])[];
-  /** The server accepted; the connection is usable. */
+  /** The server accepted and was heard on the connection: both ends know that it is there. */
   opened(connection: Connection): void;
   /** The attempt failed, or the connection is over. Once. */
   closed(reason: EndReason, text: string, remote: boolean): void;
@@ -175,13 +175,13 @@ export class Dialer implements Machine {
       nowMs,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       sink: {
+        proven: () => this.#options.sink.opened(this.#connection!),
         closed: (reason, text, remote) => this.#options.sink.closed(reason, text, remote),
         ended: () => {
           this.#state = State.over;
         },
       },
     });
-    this.#options.sink.opened(this.#connection);
     return Verdict.accepted;
   }
 

@@ -1,53 +1,56 @@
 // What the wire has said of one entity, newest last: baselines for changes and the poses that views blend.
 
-/** Samples kept: at 30 snapshots a second, as long as a baseline can be named at 60 Hz. */
-export const SAMPLES = 32;
+/** Ticks back that a sample is kept: as far as a baseline can be named. A power of two. */
+export const SAMPLE_TICKS = 64;
 
-/** The last {@link SAMPLES} quantised rows of one entity. Reused for another entity after `clear`. */
+const NONE = -1;
+
+/** The quantised rows of one entity, by tick. Reused for another entity after `clear`. */
 export class EntitySamples {
   readonly stride: number;
-  /** [sample * stride + field] */
+  /** [(tick % SAMPLE_TICKS) * stride + field] */
   readonly values: Int32Array;
-  readonly #ticks = new Float64Array(SAMPLES);
-  #next = 0;
-  /** The newest sample's values are known to hold up to this tick. */
-  #untilTick = -1;
+  readonly #ticks = new Float64Array(SAMPLE_TICKS).fill(NONE);
+  /** Tick of the sample before, by the slot of a sample. */
+  readonly #before = new Float64Array(SAMPLE_TICKS);
+  #newestTick = NONE;
+  #untilTick = NONE;
   /** Whether the client owns the entity. */
   owned = false;
 
   constructor(stride: number) {
     this.stride = stride;
-    this.values = new Int32Array(SAMPLES * stride);
+    this.values = new Int32Array(SAMPLE_TICKS * stride);
   }
 
   clear(owned: boolean): void {
-    this.#next = 0;
-    this.#untilTick = -1;
+    this.#ticks.fill(NONE);
+    this.#newestTick = NONE;
+    this.#untilTick = NONE;
     this.owned = owned;
   }
 
-  /** Samples held. */
-  get count(): number {
-    return Math.min(this.#next, SAMPLES);
-  }
-
+  /** -1 = nothing yet. */
   get newestTick(): number {
-    return this.#next === 0 ? -1 : this.#ticks[(this.#next - 1) % SAMPLES]!;
+    return this.#newestTick;
   }
 
   /** Where the newest sample's values start. */
   get newestAt(): number {
-    return ((this.#next - 1) % SAMPLES) * this.stride;
+    return (this.#newestTick % SAMPLE_TICKS) * this.stride;
   }
 
+  /** Up to this tick the newest sample's values are known to hold. */
   get untilTick(): number {
     return this.#untilTick;
   }
 
-  /** Takes a row of `tick`, newer than all before. Returns where to put its values. */
+  /** Takes a row of `tick`, not older than any before. Returns where to put its values. */
   push(tick: number): number {
-    const slot = this.#next++ % SAMPLES;
+    const slot = tick % SAMPLE_TICKS;
+    if (tick > this.#newestTick) this.#before[slot] = this.#newestTick;
     this.#ticks[slot] = tick;
+    this.#newestTick = tick;
     this.#untilTick = tick;
     return slot * this.stride;
   }
@@ -59,20 +62,13 @@ export class EntitySamples {
 
   /** Where the values of exactly `tick` start, -1 = not held. */
   at(tick: number): number {
-    for (let back = 1; back <= this.count; back++) {
-      const slot = (this.#next - back) % SAMPLES;
-      if (this.#ticks[slot] === tick) return slot * this.stride;
-    }
-    return -1;
+    const slot = tick % SAMPLE_TICKS;
+    return tick >= 0 && this.#ticks[slot] === tick ? slot * this.stride : NONE;
   }
 
-  /** Tick of the sample that is `back` before the newest (0 = newest). */
-  tickBack(back: number): number {
-    return this.#ticks[(this.#next - 1 - back) % SAMPLES]!;
-  }
-
-  /** Where that sample's values start. */
-  atBack(back: number): number {
-    return ((this.#next - 1 - back) % SAMPLES) * this.stride;
+  /** Tick of the sample before the one of `tick`, -1 = none is held. */
+  before(tick: number): number {
+    const before = this.#before[tick % SAMPLE_TICKS]!;
+    return this.at(before) >= 0 ? before : NONE;
   }
 }

@@ -13,40 +13,38 @@ export function showSampled(
   table: Table,
   slot: number,
 ): void {
-  let back = 0;
-  while (back + 1 < samples.count && samples.tickBack(back) > position) back++;
-  const from = samples.tickBack(back);
-  if (from > position) {
-    show(samples, samples.atBack(back), samples.atBack(back), 0, table, slot);
-  } else if (back > 0) {
-    const fraction = (position - from) / (samples.tickBack(back - 1) - from);
-    show(samples, samples.atBack(back), samples.atBack(back - 1), fraction, table, slot);
-  } else {
-    showNewest(samples, position, table, slot);
+  let to = -1;
+  let from = samples.newestTick;
+  while (from > position && samples.before(from) >= 0) {
+    to = from;
+    from = samples.before(from);
   }
+  if (from > position) show(samples, from, from, 0, table, slot);
+  else if (to >= 0) show(samples, from, to, (position - from) / (to - from), table, slot);
+  else showNewest(samples, position, table, slot);
 }
 
 /** Past the newest sample: at rest if that is known, else going on for a while as between the last two. */
 function showNewest(samples: EntitySamples, position: number, table: Table, slot: number): void {
   const newest = samples.newestTick;
-  const rests = samples.untilTick > newest || samples.count < 2 || position <= newest;
-  if (rests) {
-    show(samples, samples.newestAt, samples.newestAt, 0, table, slot);
+  const before = samples.before(newest);
+  if (samples.untilTick > newest || before < 0 || position <= newest) {
+    show(samples, newest, newest, 0, table, slot);
     return;
   }
   const ticks = Math.min(position - newest, EXTRAPOLATION_TICKS_MAX);
-  const fraction = -ticks / (newest - samples.tickBack(1));
-  show(samples, samples.newestAt, samples.atBack(1), fraction, table, slot);
+  show(samples, newest, before, -ticks / (newest - before), table, slot);
 }
 
 function show(
   samples: EntitySamples,
-  fromAt: number,
-  toAt: number,
+  from: number,
+  to: number,
   fraction: number,
   table: Table,
   slot: number,
 ): void {
   const { values } = samples;
-  blendRow(table.layout, values, fromAt, values, toAt, fraction, table.live, slot);
+  const { layout, live } = table;
+  blendRow(layout, values, samples.at(from), values, samples.at(to), fraction, live, slot);
 }

@@ -1,18 +1,19 @@
 // The whole server as one machine: connections, sessions, matches and the tick that drives them.
 // Composition: what each part does stands in its own file.
 
-import type {
-  AddressBook,
-  Channel,
-  Crypto,
-  Destination,
-  EndReason,
-  Game,
-  GameShape,
-  Machine,
-  MessageDeclarations,
-  MessageValue,
-  Verdict,
+import {
+  type AddressBook,
+  type Channel,
+  type Crypto,
+  type Destination,
+  type EndReason,
+  type Game,
+  type GameShape,
+  type Machine,
+  type MessageDeclarations,
+  type MessageValue,
+  TickwireError,
+  type Verdict,
 } from '@tickwire/protocol';
 import { FixedStep } from './fixed-step.ts';
 import { ConnectionHost, type HostSink } from './host.ts';
@@ -52,6 +53,8 @@ export interface ConnectRequest {
   accept(): void;
   /** `text` reaches the client, cut to 200 bytes. */
   refuse(text?: string): void;
+  /** The decision failed: the client is told 'error', `onError` the rest. */
+  fail(error: Error): void;
 }
 
 /** How {@link GameServer.close} ends. */
@@ -133,8 +136,8 @@ export class GameServer<S extends GameShape, M extends MessageDeclarations> impl
 
   /** Closed, and every session confirmed or given up: nothing more will be sent. */
   get over(): boolean {
-    const closing = this.#closing;
-    return closing !== undefined && (this.host.used === 0 || this.#nowMs >= closing.overAtMs);
+    if (this.#closing === undefined) return false;
+    return this.host.unsettled === 0 || this.#nowMs >= this.#closing.overAtMs;
   }
 
   createMatch(options: MatchOptions = {}): Match<S, M> {
@@ -174,7 +177,9 @@ export class GameServer<S extends GameShape, M extends MessageDeclarations> impl
 
   /** One handler a message name; the last one counts. */
   onMessage<K extends keyof M & string>(name: K, handler: Handler<M, K>): void {
-    this.game.messages.kindOf(name);
+    if (this.game.messages.kindOf(name) < 0) {
+      throw new TickwireError('message-invalid', `the game has no message '${name}'`);
+    }
     this.#handlers.set(name, handler as unknown as Handler<M, keyof M>);
   }
 
@@ -254,15 +259,19 @@ export class GameServer<S extends GameShape, M extends MessageDeclarations> impl
       this.host.refuse(slot, 'shutdown', this.#closing.text);
       return;
     }
+    const fail = (error: Error) => {
+      this.host.refuse(slot, 'error', '');
+      this.report(error, 'onRequest');
+    };
     try {
       this.#onRequest({
         from: this.host.address(slot),
         accept: () => this.host.accept(slot),
         refuse: (text = '') => this.host.refuse(slot, 'refused', text),
+        fail,
       });
     } catch (error) {
-      this.host.refuse(slot, 'error', '');
-      this.report(error as Error, 'onRequest');
+      fail(error as Error);
     }
   }
 

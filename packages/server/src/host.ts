@@ -107,6 +107,13 @@ export class ConnectionHost implements Machine {
     return this.#used;
   }
 
+  /** Connections whose peers still have to learn of their end. */
+  get unsettled(): number {
+    let count = 0;
+    for (const { connection } of this.#slots) if (connection?.settled === false) count++;
+    return count;
+  }
+
   /** Answers to strangers that found the reply ring full. */
   get repliesDropped(): number {
     return this.#replies.dropped;

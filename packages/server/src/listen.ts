@@ -106,8 +106,7 @@ export class Server<S extends GameShape, M extends MessageDeclarations> {
         this.#driver.pump();
       };
       const fail = (error: unknown) => {
-        request.refuse('');
-        this.core.report(error as Error, 'onRequest');
+        request.fail(error as Error);
         this.#driver.pump();
       };
       Promise.resolve(handler(this.#driver.socket.describe(request.from))).then(decide, fail);

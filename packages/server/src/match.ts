@@ -13,6 +13,7 @@ import {
   writeEnter,
   writeLeave,
 } from '@tickwire/protocol';
+import { RecordCache } from './record-cache.ts';
 import { Seat } from './seat.ts';
 import type { Session } from './session.ts';
 
@@ -55,6 +56,7 @@ export class Match<
   readonly #port: MatchPort;
   readonly #world: World<S>;
   readonly #codecs: readonly RecordCodec[];
+  readonly #shared: RecordCache;
   readonly #sessions = new Set<Session<M>>();
   readonly #effects: EffectsWriter;
   #onEnter: (session: Session<M>) => void = () => {};
@@ -83,6 +85,7 @@ export class Match<
       development: port.development,
     });
     this.#codecs = game.layouts.map((layout) => new RecordCodec(layout));
+    this.#shared = new RecordCache(this.#codecs);
     const kinds = game.effectKinds.map((kind) => kind.fields);
     this.#effects = new EffectsWriter(kinds, MESSAGE_BYTES_MAX);
     this.#world.effects = { emitted: (...effect) => this.#emit(...effect) };
@@ -154,6 +157,7 @@ export class Match<
       inputFields,
       session.epoch,
       session.slot + 1,
+      this.#shared,
     );
     this.#sessions.add(session);
     const length = writeEnter(EVENT_HEAD, session.epoch, this.#world.tick + 1, this.seed);

@@ -9,6 +9,7 @@ import {
   type Verdict,
 } from '@tickwire/protocol';
 import { InputBuffer } from './input-buffer.ts';
+import type { RecordCache } from './record-cache.ts';
 import { type SnapshotSource, SnapshotStream } from './snapshot-stream.ts';
 
 /** Rows that one session may own: all of them are in the first packet of each of its snapshots. */
@@ -37,13 +38,14 @@ export class Seat {
     inputFields: readonly Field[],
     epoch: number,
     owner: number,
+    shared: RecordCache,
   ) {
     this.epoch = epoch;
     this.inputs = new InputBuffer(inputFields);
     this.#world = world;
     this.#owner = owner;
     this.#phase = owner;
-    this.#snapshots = new SnapshotStream(world, codecs, owner);
+    this.#snapshots = new SnapshotStream(world, codecs, owner, shared);
   }
 
   /** Ids of the rows it owns. */

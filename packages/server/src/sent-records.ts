@@ -34,7 +34,7 @@ export class SentRecords {
     this.#counts[this.#open] = 0;
   }
 
-  /** `place` = archetype * 65536 + slot, or GONE. */
+  /** `place` = archetype << 16 | slot, or GONE. */
   add(place: number, id: number): void {
     const at = this.#next++ % RECORDS;
     this.#places[at] = place;

@@ -19,6 +19,7 @@ import {
 } from '@tickwire/protocol';
 import type { InputBuffer } from './input-buffer.ts';
 import { KnownEntities } from './known-entities.ts';
+import { RecordCache } from './record-cache.ts';
 import { GONE, SentRecords } from './sent-records.ts';
 
 /** What a snapshot is made from: the tables of a match and their history. `World` has this form. */
@@ -32,7 +33,9 @@ export interface SnapshotSource {
 /** Packets of one snapshot, at most; what does not fit waits for the next, with more priority. */
 export const SNAPSHOT_PACKETS_MAX = 2;
 
-const SLOTS_MAX = 0x10000;
+/** A place is archetype and slot in one number. */
+const SLOT_BITS = 16;
+const SLOT_MASK = 0xffff;
 /** Own entities outrank any age. */
 const OWN_PRIORITY = Number.MAX_SAFE_INTEGER;
 /** Gone ids that a packet repeats, at most; the rest waits. */
@@ -45,15 +48,17 @@ export class SnapshotStream {
   readonly #source: SnapshotSource;
   readonly #codecs: readonly RecordCodec[];
   readonly #known: readonly KnownEntities[];
+  readonly #shared: RecordCache;
   readonly #records = new SentRecords();
   readonly #head = new SnapshotHead();
   readonly #bits = new BitWriter();
   readonly #measure = new BitWriter();
   readonly #measureBytes: Uint8Array;
-  /** Entities that differ, archetype * SLOTS_MAX + slot, ascending by id within an archetype; 0 to #count. */
+  /** Entities that differ, (archetype << SLOT_BITS) | slot, ascending by id within an archetype; 0 to #count. */
   readonly #places: Int32Array;
   readonly #priorities: Float64Array;
   readonly #chosen: Uint8Array;
+  readonly #sizes: Int32Array;
   readonly #byPriority: Int32Array;
   readonly #gone: Uint32Array;
   #goneCount = 0;
@@ -65,8 +70,14 @@ export class SnapshotStream {
   #tick = -1;
   #owner = 0;
 
-  /** `owner` = the mark of the session's own rows in Table.owners. */
-  constructor(source: SnapshotSource, codecs: readonly RecordCodec[], owner: number) {
+  /** `owner` = the mark of the session's own rows in Table.owners; `shared` = what all sessions of a match share. */
+  constructor(
+    source: SnapshotSource,
+    codecs: readonly RecordCodec[],
+    owner: number,
+    shared = new RecordCache(codecs),
+  ) {
+    this.#shared = shared;
     this.#source = source;
     this.#codecs = codecs;
     this.#owner = owner;
@@ -75,6 +86,7 @@ export class SnapshotStream {
     this.#places = new Int32Array(capacity);
     this.#priorities = new Float64Array(capacity);
     this.#chosen = new Uint8Array(capacity);
+    this.#sizes = new Int32Array(capacity);
     this.#byPriority = new Int32Array(capacity);
     this.#gone = new Uint32Array(capacity + GONE_SPARE);
     const bits = Math.max(...codecs.map((codec) => codec.changeBitsMax(true)));
@@ -141,7 +153,7 @@ export class SnapshotStream {
 
   readonly #ackRecord = (place: number, id: number, tick: number): void => {
     if (place === GONE) this.#confirmGone(id);
-    else this.#known[Math.floor(place / SLOTS_MAX)]!.acked(place % SLOTS_MAX, id, tick);
+    else this.#known[place >>> SLOT_BITS]!.acked(place & SLOT_MASK, id, tick);
   };
 
   #confirmGone(id: number): void {
@@ -175,50 +187,50 @@ export class SnapshotStream {
         known.learn(slot, id, owned, this.#tick);
       }
       if (!known.differs(slot, table, owned)) continue;
-      this.#places[this.#count] = archetype * SLOTS_MAX + slot;
+      this.#places[this.#count] = (archetype << SLOT_BITS) | slot;
       this.#priorities[this.#count++] = owned ? OWN_PRIORITY : this.#tick - known.sentTick[slot]!;
     }
   }
 
   /** Marks what this packet will hold; true = all that is left. */
   #choose(budget: number): boolean {
-    if (this.#boundBits() <= budget) {
-      this.#chosen.fill(1, 0, this.#count);
-      return true;
+    const room = budget - this.#codecs.length * GROUP_HEAD_BITS_MAX;
+    let sum = 0;
+    for (let i = 0; i < this.#count; i++) {
+      this.#sizes[i] = this.#measureRecord(i);
+      sum += this.#sizes[i]!;
     }
-    this.#chosen.fill(0, 0, this.#count);
+    this.#chosen.fill(sum <= room ? 1 : 0, 0, this.#count);
+    if (sum > room) this.#chooseByPriority(room);
+    return sum <= room;
+  }
+
+  /** Takes what fits, the most pressing first; what does not fit lets smaller ones pass. */
+  #chooseByPriority(room: number): void {
     const order = this.#byPriority.subarray(0, this.#count);
     for (let i = 0; i < this.#count; i++) order[i] = i;
     order.sort((a, b) => this.#priorities[b]! - this.#priorities[a]! || a - b);
-    let left = budget - this.#codecs.length * GROUP_HEAD_BITS_MAX;
-    let all = true;
+    let left = room;
     for (const index of order) {
-      const size = this.#measureRecord(index);
-      if (size <= left) {
-        left -= size;
-        this.#chosen[index] = 1;
-      } else {
-        all = false;
-      }
+      if (this.#sizes[index]! > left) continue;
+      left -= this.#sizes[index]!;
+      this.#chosen[index] = 1;
     }
-    return all;
   }
 
-  #boundBits(): number {
-    let sum = this.#codecs.length * GROUP_HEAD_BITS_MAX;
-    for (let i = 0; i < this.#count; i++) {
-      const codec = this.#codecs[Math.floor(this.#places[i]! / SLOTS_MAX)]!;
-      sum += codec.changeBitsMax(true) + RECORD_HEAD_BITS_MAX + varBits(0xffffffff);
-    }
-    return sum;
-  }
-
+  /** Bits of a record with its id, at most. */
   #measureRecord(index: number): number {
-    const archetype = Math.floor(this.#places[index]! / SLOTS_MAX);
-    const slot = this.#places[index]! % SLOTS_MAX;
+    const place = this.#places[index]!;
+    const archetype = place >>> SLOT_BITS;
+    const slot = place & SLOT_MASK;
+    const idBits = varBits(this.#known[archetype]!.ids[slot]!);
+    if (this.#known[archetype]!.owned[slot] === 0) {
+      const now = this.#source.history(archetype, this.#tick)!;
+      return this.#shared.measure(archetype, slot, now, this.#baseline(archetype, slot)) + idBits;
+    }
     this.#measure.reset(this.#measureBytes, 0, this.#measureBytes.length);
     this.#writeRecord(this.#measure, archetype, slot);
-    return this.#measure.bitPosition + varBits(this.#known[archetype]!.ids[slot]!);
+    return this.#measure.bitPosition + idBits;
   }
 
   #writeHead(epoch: number, inputs: InputBuffer, all: boolean): void {
@@ -268,7 +280,7 @@ export class SnapshotStream {
     let previous = 0;
     for (let i = 0; i < this.#count; i++) {
       if (!this.#isChosen(i, archetype)) continue;
-      const slot = this.#places[i]! % SLOTS_MAX;
+      const slot = this.#places[i]! & SLOT_MASK;
       const id = known.ids[slot]!;
       this.#bits.writeVar(id - previous - 1);
       previous = id;
@@ -279,22 +291,24 @@ export class SnapshotStream {
   }
 
   #isChosen(index: number, archetype: number): boolean {
-    return this.#chosen[index] === 1 && Math.floor(this.#places[index]! / SLOTS_MAX) === archetype;
+    return this.#chosen[index] === 1 && this.#places[index]! >>> SLOT_BITS === archetype;
   }
 
   #writeRecord(bits: BitWriter, archetype: number, slot: number): void {
     const codec = this.#codecs[archetype]!;
-    const known = this.#known[archetype]!;
-    const { values } = this.#source.history(archetype, this.#tick)!;
-    const at = slot * codec.layout.stride;
-    const owned = known.owned[slot] === 1;
+    const now = this.#source.history(archetype, this.#tick)!;
     const base = this.#baseline(archetype, slot);
+    if (this.#known[archetype]!.owned[slot] === 0) {
+      this.#shared.write(bits, archetype, slot, now, base);
+      return;
+    }
+    const at = slot * codec.layout.stride;
     if (base === undefined) {
-      writeWholeHead(bits, owned);
-      codec.writeWhole(bits, values, at, owned);
+      writeWholeHead(bits, true);
+      codec.writeWhole(bits, now.values, at, true);
     } else {
       writeChangeHead(bits, this.#tick - base.tick);
-      codec.writeChange(bits, values, at, base.values, at, owned);
+      codec.writeChange(bits, now.values, at, base.values, at, true);
     }
   }
 

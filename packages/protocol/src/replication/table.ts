@@ -223,10 +223,12 @@ export function quantiseRow(table: Table, slot: number, out: Int32Array, outStar
  * simulated are read there and no step copies them.
  */
 export function loadRow(table: Table, slot: number, values: Int32Array, start: number): void {
-  const { mins, steps } = table.layout;
-  for (let f = 0; f < mins.length; f++) {
+  const { live, start: before, layout } = table;
+  const { mins, steps, stride } = layout;
+  for (let f = 0; f < stride; f++) {
+    // What dequantise computes; fields of rows are never of the kind for which it does more.
     const value = mins[f]! + values[start + f]! * steps[f]!;
-    table.live[f]![slot] = value;
-    table.start[f]![slot] = value;
+    live[f]![slot] = value;
+    before[f]![slot] = value;
   }
 }

@@ -98,6 +98,11 @@ export class Connection {
     return this.#close.open;
   }
 
+  /** The end is agreed: the peer knows, or has been given up. */
+  get settled(): boolean {
+    return !this.#close.open && !this.#close.closing;
+  }
+
   get rtt(): RttEstimator {
     return this.#sent.rtt;
   }

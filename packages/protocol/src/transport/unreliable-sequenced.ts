@@ -78,7 +78,7 @@ export class UnreliableSequencedChannel implements Channel {
     const reader = this.#reader;
     reader.reset(bytes, start, end);
     if (start === end) return Verdict.malformed;
-    while (reader.remaining > 0) reader.skip(reader.varint());
+    while (reader.remaining > 0 && !reader.failed) reader.skip(reader.varint());
     if (reader.failed) return Verdict.malformed;
     this.#stagedBytes = bytes;
     this.#stagedStart = start;

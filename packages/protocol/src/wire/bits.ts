@@ -64,6 +64,18 @@ export class BitWriter {
     } while (rest !== 0);
   }
 
+  /** Appends `bits` bits that stand at source[start..], from the top of its first byte on. */
+  copy(source: Uint8Array, start: number, bits: number): void {
+    let at = start;
+    let left = bits;
+    for (; left >= 24; left -= 24) {
+      this.write((source[at]! << 16) | (source[at + 1]! << 8) | source[at + 2]!, 24);
+      at += 3;
+    }
+    for (; left >= 8; left -= 8) this.write(source[at++]!, 8);
+    if (left > 0) this.write(source[at]! >>> (8 - left), left);
+  }
+
   /** Takes back everything after `bitPosition`, and the overflow that followed it. */
   truncate(bitPosition: number): void {
     this.#bit = this.#startBit + bitPosition;
