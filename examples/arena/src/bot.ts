@@ -20,7 +20,7 @@ export type ArenaView = ViewFace<Shape['archetypes']>;
 export type ArenaInput = FieldValues<Shape['input']>;
 
 /** Ticks between two looks at the view; in between the sticks stay where they are. */
-export const THINK_TICKS = 4;
+export const THINK_TICKS = 6;
 /** Preferred distances to the hunted. */
 const NEAR = 6;
 const FAR = 16;

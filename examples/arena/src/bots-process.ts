@@ -161,11 +161,12 @@ function addFigures(
   client: ArenaClient,
 ): void {
   const { statistics } = client;
+  const sent = client.core.connection?.statistics;
   sums.bots++;
   sums.rttMs += statistics.rttMs;
   sums.slackMs += statistics.slackMs;
-  sums.packetsAcked += statistics.packetsAcked;
-  sums.packetsLost += statistics.packetsLost;
+  sums.packetsAcked += sent?.acked ?? 0;
+  sums.packetsLost += sent === undefined ? 0 : sent.lost - sent.spuriousLosses;
   sums.rollbacks += statistics.prediction.rollbacks;
   sums.starvedTicks += statistics.starvedTicks;
   sums.viewedTicks += statistics.viewedTicks;

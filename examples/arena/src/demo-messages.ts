@@ -6,7 +6,7 @@ export interface ServerPlan {
   readonly players: number;
   readonly matches: number;
   readonly seed: number;
-  /** Lost packets count as acked: a planted bug. */
+  /** Packets count as acked although they were lost: a planted bug. */
   readonly breakAck: boolean;
   /** Ticks in a batch of truth. */
   readonly batchTicks: number;
@@ -42,6 +42,7 @@ export interface ServerFigures {
   readonly bytesOut: number;
   readonly sessions: number;
   readonly packetsAcked: number;
+  /** Without those that an ack named after all. */
   readonly packetsLost: number;
   readonly inputsReal: number;
   readonly inputsMissing: number;

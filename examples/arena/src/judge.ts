@@ -34,9 +34,11 @@ export interface Evidence {
   calm: number;
   calmSlight: number;
   calmWrong: number;
-  /** The largest difference, in steps of a field, and which field it was. */
+  /** The largest difference, in steps of a field; the same among the slight ones; and which fields they were in. */
   worstSteps: number;
   worstField: string;
+  worstSlightSteps: number;
+  worstSlightField: string;
   travelledUnits: number;
   shots: number;
   hits: number;
@@ -250,19 +252,19 @@ export class Judge {
 
   /** The largest difference of a field between prediction and truth, in steps. */
   #stepsOff(track: Track, tick: number, state: Int32Array, at: number): number {
-    const { evidence } = track;
     const from = (tick % MEMORY_TICKS) * this.#fields.length;
     let worst = 0;
+    let field = 0;
     for (let i = 0; i < this.#fields.length; i++) {
       const f = this.#fields[i]!;
       const { wraps, max } = this.#player.fields[f]!;
       const straight = Math.abs(track.values[from + i]! - state[at + f]!);
       const steps = wraps ? Math.min(straight, max + 1 - straight) : straight;
-      if (steps > worst) worst = steps;
-      if (steps <= evidence.worstSteps) continue;
-      evidence.worstSteps = steps;
-      evidence.worstField = this.#player.fieldNames[f]!;
+      if (steps <= worst) continue;
+      worst = steps;
+      field = f;
     }
+    noteWorst(track.evidence, worst, this.#player.fieldNames[field]!);
     return worst;
   }
 
@@ -276,6 +278,16 @@ export class Judge {
         ? 'no truth'
         : (compareStates(this.#layouts, state, confirmed.state) ?? 'none');
   }
+}
+
+function noteWorst(evidence: Evidence, steps: number, field: string): void {
+  if (steps <= FEW_STEPS && steps > evidence.worstSlightSteps) {
+    evidence.worstSlightSteps = steps;
+    evidence.worstSlightField = field;
+  }
+  if (steps <= evidence.worstSteps) return;
+  evidence.worstSteps = steps;
+  evidence.worstField = field;
 }
 
 /** `steps`: how far off the prediction was, -1 = there was none. */
@@ -306,6 +318,8 @@ function emptyEvidence(bot: number, match: number, player: number): Evidence {
     calmWrong: 0,
     worstSteps: 0,
     worstField: '',
+    worstSlightSteps: 0,
+    worstSlightField: '',
     travelledUnits: 0,
     shots: 0,
     hits: 0,

@@ -106,7 +106,7 @@ function report(): void {
   const sums = { packetsAcked: 0, packetsLost: 0, inputsReal: 0, inputsMissing: 0 };
   for (const { sent, inputs } of server.sessions) {
     sums.packetsAcked += sent?.acked ?? 0;
-    sums.packetsLost += sent?.lost ?? 0;
+    sums.packetsLost += sent === undefined ? 0 : sent.lost - sent.spuriousLosses;
     sums.inputsReal += inputs?.real ?? 0;
     sums.inputsMissing += inputs?.missing ?? 0;
   }

@@ -133,7 +133,7 @@ function disturbedFailure({ wrong, slight, verified }: Evidence): string {
 const explanations: Record<string, (bots: readonly Evidence[]) => string> = {
   prediction: (bots) => `came out otherwise than predicted, with the inputs there, ${worst(bots)}`,
   quantise: (bots) =>
-    `came out a few steps beside the prediction, ${worst(bots)}: the two sides round differently`,
+    `came out a few steps beside the prediction, ${worstSlight(bots)}: the two sides round differently`,
   inputs: () => 'came out otherwise than predicted, after inputs that did not arrive in time',
   unpredicted: () => 'passed without a prediction: the bots could not keep up',
   unjudged: () => 'could be judged',
@@ -142,6 +142,13 @@ const explanations: Record<string, (bots: readonly Evidence[]) => string> = {
 function worst(bots: readonly Evidence[]): string {
   const { worstSteps, worstField } = bots.reduce((a, b) => (a.worstSteps > b.worstSteps ? a : b));
   return `at worst by ${worstSteps} steps of ${worstField}`;
+}
+
+function worstSlight(bots: readonly Evidence[]): string {
+  const { worstSlightSteps, worstSlightField } = bots.reduce((a, b) =>
+    a.worstSlightSteps > b.worstSlightSteps ? a : b,
+  );
+  return `up to ${worstSlightSteps} of ${worstSlightField}`;
 }
 
 function playing(evidence: readonly Evidence[]): string[] {

@@ -61,6 +61,7 @@ export class ClientMatch<S extends GameShape> {
   readonly #input: Record<string, number | boolean>;
   readonly #quantised: Int32Array;
   #viewedAtMs = 0;
+  #roundTripMs = 0;
 
   constructor(
     game: Game<S>,
@@ -93,6 +94,7 @@ export class ClientMatch<S extends GameShape> {
 
   /** The server was about to compute `serverTick` half a round trip ago. */
   start(nowMs: number, serverTick: number, roundTripMs: number): void {
+    this.#roundTripMs = roundTripMs;
     this.clock.start(nowMs, serverTick, roundTripMs);
     this.prediction.tick = Math.floor(this.clock.positionAt(nowMs)) - 1;
   }
@@ -175,6 +177,8 @@ export class ClientMatch<S extends GameShape> {
   }
 
   #confirmed(nowMs: number, tick: number, newTick: boolean): void {
+    // A clock behind the server computes no ticks, so no input goes out and no feedback would ever put it right.
+    if (tick >= this.clock.positionAt(nowMs)) this.clock.start(nowMs, tick + 1, this.#roundTripMs);
     if (newTick) this.viewClock.received(nowMs, tick);
     this.inputs.simulated(tick);
     if (this.confirmed.predictedTick === tick) this.prediction.reconcile(tick);

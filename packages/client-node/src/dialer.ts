@@ -54,6 +54,9 @@ const CONNECT_TIMEOUT_MS = 5000;
 /** Request and proof are repeated so often; a padded packet is long, so not at the rate of a game. */
 const REPEAT_MS = 200;
 
+/** A cookie lives longer than this; unanswered for so long, the client asks for a new one. */
+const COOKIE_MS = 4000;
+
 const State = { requesting: 0, proving: 1, open: 2, over: 3 } as const;
 
 /** See the head of the file. */
@@ -65,6 +68,7 @@ export class Dialer implements Machine {
   #state: number = State.requesting;
   #nextSendMs: number;
   #deadlineMs: number;
+  #challengedMs = 0;
   #connection: Connection | undefined;
 
   constructor(options: DialerOptions) {
@@ -110,6 +114,9 @@ export class Dialer implements Machine {
     this.#connection?.advance(nowMs);
     const waiting = this.#state === State.requesting || this.#state === State.proving;
     if (waiting && nowMs >= this.#deadlineMs) this.#fail('unreachable', '', false);
+    if (this.#state === State.proving && nowMs >= this.#challengedMs + COOKIE_MS) {
+      this.#state = State.requesting;
+    }
   }
 
   /** What is due in the connection should leave now. */
@@ -153,6 +160,7 @@ export class Dialer implements Machine {
     const from = start + 1 + NONCE_BYTES;
     for (let i = 0; i < COOKIE_BYTES; i++) this.#cookie[i] = bytes[from + i]!;
     this.#state = State.proving;
+    this.#challengedMs = nowMs;
     this.#nextSendMs = nowMs;
     return Verdict.accepted;
   }

@@ -43,7 +43,8 @@ export class SnapshotReader {
   #goneCount = 0;
   #count = 0;
   #tick = -1;
-  #ignored = false;
+  /** Nothing is staged. Also at first: the packet that brings a place may carry a snapshot of the one before. */
+  #ignored = true;
 
   constructor(confirmed: ConfirmedWorld, codecs: readonly RecordCodec[], sink: SnapshotSink) {
     this.#confirmed = confirmed;
@@ -78,6 +79,7 @@ export class SnapshotReader {
   /** Puts what was staged into the confirmed world. */
   commit(nowMs: number): void {
     if (this.#ignored) return;
+    this.#ignored = true;
     const confirmed = this.#confirmed;
     const newTick = this.#tick > confirmed.tick;
     confirmed.tick = this.#tick;

@@ -70,29 +70,27 @@ describe('a connection over a bad link', () => {
   });
 
   test('past two wraps of the 16-bit sequence, with loss', () => {
-    const got = [0, 0];
-    const make = (side: number) =>
-      new ReliableOrderedChannel((bytes, start) => {
-        if (numberOf(bytes, start) !== got[side]) throw new Error(`out of order at ${got[side]}`);
-        got[side]!++;
-      });
-    const channels = [make(0), make(1)];
+    let got = 0;
+    let sent = 0;
+    const sender = new ReliableOrderedChannel(() => {});
+    const receiver = new ReliableOrderedChannel((bytes, start) => {
+      if (numberOf(bytes, start) !== got) throw new Error(`out of order at ${got}`);
+      got++;
+    });
     const link = { latencyMs: 40, loss: 0.02, reorder: 0.02, duplicate: 0.02 };
+    // The other side only acks, so the two sides' sequences run at different speeds.
     const pair = new ConnectionPair(
-      { channels: [[0, channels[0]!]], link },
-      { channels: [[0, channels[1]!]], link },
+      { channels: [[0, sender]], link },
+      { channels: [[0, receiver]], link },
       4,
     );
-    const sent = [0, 0];
-    pair.run(140_000, () => {
-      for (const side of [0, 1]) {
-        if (channels[side]!.send(numbered(sent[side]!, 3), 0, 3) === 'queued') sent[side]!++;
-      }
+    pair.run(133_000, () => {
+      if (sender.send(numbered(sent, 3), 0, 3) === 'queued') sent++;
     });
     pair.run(300);
     expect(pair.a.connection.nextSequence).toBeGreaterThan(2 * 0x10000);
-    expect(got).toEqual([sent[1], sent[0]]);
-    expect(sent[0]).toBeGreaterThan(139_000);
+    expect(got).toBe(sent);
+    expect(sent).toBeGreaterThan(132_000);
   });
 
   test('sequenced messages never go back', () => {

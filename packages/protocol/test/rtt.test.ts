@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { RttEstimator } from '../src/transport/rtt.ts';
 
-/** A round trip of `ms`, sent at 0 and acked without delay. */
-function sample(rtt: RttEstimator, ms: number): void {
-  rtt.sample(ms, new Float64Array(1), 0, { delayMs: 0 });
+/** One round trip of so many milliseconds, sent at 1000, with an ack held back for 3. */
+function sample(rtt: RttEstimator, rttMs: number): void {
+  rtt.sample(1003 + rttMs, Float64Array.of(0, 1000), 1, { delayMs: 3 });
 }
 
 describe('RttEstimator', () => {

@@ -12,6 +12,8 @@ export class KnownEntities {
   readonly sentTick: Float64Array;
   /** Whether it was the session's own when last written. */
   readonly owned: Uint8Array;
+  /** 1 = no longer the session's own, and the client has not acked that yet. */
+  readonly released: Uint8Array;
   /** Tick of the first snapshot that could hold it in its present form; acks of older ones do not count. */
   readonly #learnedTick: Float64Array;
   /** Slots from here on were never known. */
@@ -22,6 +24,7 @@ export class KnownEntities {
     this.ackedTick = new Float64Array(capacity);
     this.sentTick = new Float64Array(capacity);
     this.owned = new Uint8Array(capacity);
+    this.released = new Uint8Array(capacity);
     this.#learnedTick = new Float64Array(capacity);
   }
 
@@ -33,7 +36,10 @@ export class KnownEntities {
   /** Starts over with an entity at `tick`: the client has nothing of it in this form. */
   learn(slot: number, id: number, owned: boolean, tick: number): void {
     // What was sent of it in another form still has to be taken back when it goes.
-    if (this.ids[slot] !== id) this.sentTick[slot] = -1;
+    const known = this.ids[slot] === id;
+    if (!known) this.sentTick[slot] = -1;
+    const wasOwned = this.owned[slot] === 1 || this.released[slot] === 1;
+    this.released[slot] = known && wasOwned && !owned ? 1 : 0;
     this.ids[slot] = id;
     this.#learnedTick[slot] = tick;
     this.ackedTick[slot] = -1;
@@ -44,6 +50,7 @@ export class KnownEntities {
   /** A packet of `tick` that held the entity arrived. */
   acked(slot: number, id: number, tick: number): void {
     if (this.ids[slot] !== id || tick < this.#learnedTick[slot]!) return;
+    this.released[slot] = 0;
     if (tick > this.ackedTick[slot]!) this.ackedTick[slot] = tick;
   }
 

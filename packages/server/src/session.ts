@@ -139,6 +139,8 @@ class StateChannel implements Channel {
   readonly elicitsAck = true;
   readonly #session: AnySession;
   readonly #port: SessionPort;
+  /** Whose inputs `read` staged: between it and `commit` the session may get another seat. */
+  #staged: Seat | undefined;
 
   constructor(session: AnySession, port: SessionPort) {
     this.#session = session;
@@ -155,12 +157,13 @@ class StateChannel implements Channel {
 
   /** Without a seat, inputs are of an old place: kept from nobody, used by nobody. */
   read(_nowMs: number, bytes: Uint8Array, start: number, end: number): Verdict {
-    return this.#session.seat?.stage(bytes, start, end) ?? Verdict.accepted;
+    this.#staged = this.#session.seat;
+    return this.#staged?.stage(bytes, start, end) ?? Verdict.accepted;
   }
 
   commit(nowMs: number): void {
     const { seat, match } = this.#session;
-    if (seat === undefined || match === undefined) return;
+    if (seat === undefined || match === undefined || seat !== this.#staged) return;
     seat.inputs.commit(nowMs, seat.epoch, match.tick, this.#port.nextTickMs, this.#port.tickMs);
   }
 

@@ -36,7 +36,7 @@ export const SNAPSHOT_PACKETS_MAX = 2;
 /** A place is archetype and slot in one number. */
 const SLOT_BITS = 16;
 const SLOT_MASK = 0xffff;
-/** Own entities outrank any age. */
+/** Own entities outrank any age, and so does what the client still takes for its own. */
 const OWN_PRIORITY = Number.MAX_SAFE_INTEGER;
 /** Gone ids that a packet repeats, at most; the rest waits. */
 const GONE_PER_PACKET_MAX = 64;
@@ -110,8 +110,10 @@ export class SnapshotStream {
     }
   }
 
+  /** What a flush left behind is not written once the next tick is there: it is old, and comes again. */
   pending(): boolean {
-    return this.#packetsLeft > 0 && (this.#firstPacket || this.#count > 0);
+    if (this.#tick !== this.#source.tick || this.#packetsLeft === 0) return false;
+    return this.#firstPacket || this.#count > 0;
   }
 
   /** Writes one packet's section body into out[start, end); returns its length. */
@@ -188,7 +190,8 @@ export class SnapshotStream {
       }
       if (!known.differs(slot, table, owned)) continue;
       this.#places[this.#count] = (archetype << SLOT_BITS) | slot;
-      this.#priorities[this.#count++] = owned ? OWN_PRIORITY : this.#tick - known.sentTick[slot]!;
+      const own = owned || known.released[slot] === 1;
+      this.#priorities[this.#count++] = own ? OWN_PRIORITY : this.#tick - known.sentTick[slot]!;
     }
   }
 

@@ -13,7 +13,7 @@ export const COOKIE_BYTES = 20;
 const SLICE_BYTES = 4;
 const NONCE_BYTES = 16;
 const SLICE_MS = 2048;
-/** A cookie is good for two to four seconds more than a slow path needs. */
+/** So many slices, the current one included: a cookie is good for six to eight seconds. */
 const SLICES_MAX = 4;
 
 /** Makes and checks cookies under a secret that only this process has. */

@@ -18,6 +18,8 @@ const HAS_HISTORY = 2;
 const HISTORY_BYTES = ACK_HISTORY / 8;
 const DELAY_UNITS_PER_MS = 16;
 const DELAY_UNITS_MAX = 0xffff;
+/** A peer that claims more is not believed: it could make any path look fast. */
+const DELAY_MS_MAX = 500;
 
 /** The longest ack block. */
 export const ACK_BLOCK_BYTES_MAX = 1 + 2 + 2 + 1 + HISTORY_BYTES;
@@ -30,7 +32,7 @@ export class AckBlock {
   readonly history = new Uint8Array(HISTORY_BYTES);
   readonly #delayMs = new Float64Array(1);
 
-  /** How long the peer held the acked packet before this one, milliseconds. */
+  /** How long the peer says it held the acked packet, milliseconds; at most {@link DELAY_MS_MAX}. */
   get delayMs(): number {
     return this.#delayMs[0]!;
   }
@@ -42,7 +44,7 @@ export class AckBlock {
     this.present = flags !== 0;
     if (!this.present) return !reader.failed;
     this.wireAck = reader.u16();
-    this.#delayMs[0] = reader.u16() / DELAY_UNITS_PER_MS;
+    this.#delayMs[0] = Math.min(DELAY_MS_MAX, reader.u16() / DELAY_UNITS_PER_MS);
     this.history.fill(0xff);
     if ((flags & HAS_HISTORY) !== 0 && !this.#readHistory(reader)) return false;
     return !reader.failed;

@@ -222,6 +222,8 @@ export class Connection {
     for (let i = 0; i < count; i++) {
       const channel = this.#channels[types[i]!];
       if (channel === undefined) continue;
+      // Once closed, nothing is kept any more, so nothing may be acknowledged as kept.
+      if (!this.#close.open) return Verdict.refused;
       const verdict = channel.read(nowMs, bytes, starts[i]!, ends[i]!, sequence);
       if (verdict !== Verdict.accepted) return verdict;
     }
