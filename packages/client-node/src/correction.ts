@@ -4,7 +4,7 @@
 import type { Table } from '@tickwire/protocol';
 
 /** The error halves in so long. */
-export const HALF_LIFE_MS = 100;
+const HALF_LIFE_MS = 100;
 /** Errors below this share of a unit are dropped. */
 const NEGLIGIBLE = 1e-4;
 

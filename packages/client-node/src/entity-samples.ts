@@ -1,7 +1,7 @@
 // What the wire has said of one entity, newest last: baselines for changes and the poses that views blend.
 
 /** Ticks back that a sample is kept: as far as a baseline can be named. A power of two. */
-export const SAMPLE_TICKS = 64;
+const SAMPLE_TICKS = 64;
 
 const NONE = -1;
 

@@ -3,7 +3,7 @@
 import { type Layout, SequenceRing } from '@tickwire/protocol';
 
 /** Ticks kept: beyond a round trip of two seconds at 60 Hz prediction starts over. */
-export const HISTORY_TICKS = 128;
+const HISTORY_TICKS = 128;
 
 /** Own rows of one archetype that are predicted. */
 const ROWS_MAX = 16;

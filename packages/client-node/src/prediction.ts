@@ -6,7 +6,7 @@ import type { ConfirmedWorld } from './confirmed-world.ts';
 import { PredictionHistory } from './prediction-history.ts';
 
 /** Ticks replayed at most; further back the client takes the server's word and starts over. */
-export const ROLLBACK_TICKS_MAX = 60;
+const ROLLBACK_TICKS_MAX = 60;
 
 /** Why a rollback happened: a field came out different, or an own row is new. */
 export interface Rollback {

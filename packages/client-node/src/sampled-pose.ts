@@ -4,7 +4,7 @@ import { blendRow, type Table } from '@tickwire/protocol';
 import type { EntitySamples } from './entity-samples.ts';
 
 /** A row that has no newer sample goes on as it moved for so many ticks, then stands. */
-export const EXTRAPOLATION_TICKS_MAX = 15;
+const EXTRAPOLATION_TICKS_MAX = 15;
 
 /** Writes the entity's row at tick `position` into `slot` of the table. */
 export function showSampled(

@@ -33,7 +33,11 @@ class Side {
     const out = new Uint8Array(1200);
     const packets: Uint8Array[] = [];
     this.connection.flush(nowMs);
-    for (let n = this.connection.poll(nowMs, out, 0); n > 0; n = this.connection.poll(nowMs, out, 0)) {
+    for (
+      let n = this.connection.poll(nowMs, out, 0);
+      n > 0;
+      n = this.connection.poll(nowMs, out, 0)
+    ) {
       packets.push(out.slice(0, n));
     }
     return packets;
@@ -75,7 +79,9 @@ function scene(): { side: Side; seen: Uint8Array[]; next: Uint8Array } {
 
 const NOW_MS = 110;
 
-function expectUntouched(attack: (side: Side, seen: Uint8Array[], next: Uint8Array) => Verdict): void {
+function expectUntouched(
+  attack: (side: Side, seen: Uint8Array[], next: Uint8Array) => Verdict,
+): void {
   const victim = scene();
   const twin = scene();
   const verdict = attack(victim.side, victim.seen, victim.next);

@@ -53,7 +53,10 @@ function exchange(link: LinkOptions, count: number, seed: number, ticks: number)
 const links: [string, LinkOptions][] = [
   ['a perfect link', {}],
   ['5 % loss', { latencyMs: 50, jitterMs: 10, loss: 0.05 }],
-  ['25 % loss, duplicates, reordering', { latencyMs: 80, jitterMs: 30, loss: 0.25, duplicate: 0.2, reorder: 0.2 }],
+  [
+    '25 % loss, duplicates, reordering',
+    { latencyMs: 80, jitterMs: 30, loss: 0.25, duplicate: 0.2, reorder: 0.2 },
+  ],
   ['bursts of loss', { latencyMs: 30, burstLoss: { enter: 0.02, leave: 0.15 } }],
   ['300 ms and 40 ms of jitter', { latencyMs: 150, jitterMs: 40, loss: 0.05 }],
 ];
@@ -119,7 +122,11 @@ describe('a connection over a bad link', () => {
       const a = new ProbeChannel();
       const b = new ProbeChannel();
       const link = { latencyMs: 60, jitterMs: 30, loss: 0.2, reorder: 0.1, duplicate: 0.1 };
-      const pair = new ConnectionPair({ channels: [[0, a]], link }, { channels: [[0, b]], link }, seed);
+      const pair = new ConnectionPair(
+        { channels: [[0, a]], link },
+        { channels: [[0, b]], link },
+        seed,
+      );
       let sent = 0;
       pair.run(400, (tick) => {
         a.outbox.push(numbered(sent++, 3).slice());

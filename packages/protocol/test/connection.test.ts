@@ -43,8 +43,20 @@ describe('Connection', () => {
     const channels = [new ProbeChannel(), new ProbeChannel()];
     const peers = [new ProbeChannel(), new ProbeChannel()];
     const pair = new ConnectionPair(
-      { channels: [[0, channels[0]!], [31, channels[1]!]], link: { latencyMs: 20 } },
-      { channels: [[0, peers[0]!], [31, peers[1]!]], link: { latencyMs: 20 } },
+      {
+        channels: [
+          [0, channels[0]!],
+          [31, channels[1]!],
+        ],
+        link: { latencyMs: 20 },
+      },
+      {
+        channels: [
+          [0, peers[0]!],
+          [31, peers[1]!],
+        ],
+        link: { latencyMs: 20 },
+      },
     );
     channels[0]!.outbox.push(Uint8Array.of(1, 2), Uint8Array.of(3));
     channels[1]!.outbox.push(new Uint8Array(300).fill(7));
@@ -79,8 +91,20 @@ describe('Connection', () => {
     const sender = [new ProbeChannel(), new ProbeChannel()];
     const receiver = [new ProbeChannel(), new ProbeChannel()];
     const pair = new ConnectionPair(
-      { channels: [[0, sender[0]!], [1, sender[1]!]], link: { latencyMs: 10 } },
-      { channels: [[0, receiver[0]!], [1, receiver[1]!]], link: { latencyMs: 10 } },
+      {
+        channels: [
+          [0, sender[0]!],
+          [1, sender[1]!],
+        ],
+        link: { latencyMs: 10 },
+      },
+      {
+        channels: [
+          [0, receiver[0]!],
+          [1, receiver[1]!],
+        ],
+        link: { latencyMs: 10 },
+      },
     );
     pair.run(10);
     receiver[1]!.verdict = Verdict.refused;
@@ -141,7 +165,7 @@ describe('Connection', () => {
     expect(connection.wakeAt()).toBe(125);
     const ack = flush(connection, 125);
     expect(ack.length).toBe(HEADER_BYTES + 5 + TAG_BYTES);
-    expect(ack.slice(HEADER_BYTES, HEADER_BYTES + 5)).toEqual([1, 0, 0, 25 * 16 & 0xff, 1]);
+    expect(ack.slice(HEADER_BYTES, HEADER_BYTES + 5)).toEqual([1, 0, 0, (25 * 16) & 0xff, 1]);
     receive(connection, packet(1, 0, MUST | 1, 1, 5), 200);
     receive(connection, packet(2, 0), 210);
     expect(flush(connection, 400)).toEqual([]);
@@ -212,7 +236,11 @@ describe('Connection', () => {
     pair.run(20);
     const silentFromMs = pair.nowMs;
     pair.b.link.configure({ loss: 1 });
-    pair.run(1000, () => {}, () => pair.a.closed.length > 0);
+    pair.run(
+      1000,
+      () => {},
+      () => pair.a.closed.length > 0,
+    );
     expect(pair.a.closed).toEqual([{ reason: 'timeout', text: '', remote: false }]);
     expect(pair.a.ended).toBe(1);
     expect(pair.nowMs - silentFromMs).toBeGreaterThan(700);

@@ -77,7 +77,11 @@ describe('InputBlock', () => {
   });
 
   test('cut off anywhere, or with something behind it, it is malformed', () => {
-    const rows = [[1, 2, 3, 1, 0, 9], [1, 2, 3, 1, 0, 9], [0, 0, 0, 0, 0, 0]];
+    const rows = [
+      [1, 2, 3, 1, 0, 9],
+      [1, 2, 3, 1, 0, 9],
+      [0, 0, 0, 0, 0, 0],
+    ];
     const end = write({ epoch: 7, wireTick: 1, rows, view: 5.5 });
     for (let size = 0; size < end; size++) expect(read(bytes, size)).toBeUndefined();
     bytes.fill(0, end);
@@ -88,7 +92,9 @@ describe('InputBlock', () => {
   test('a value outside of its field is malformed', () => {
     const end = write({ epoch: 7, wireTick: 1, rows: [[0, 0, 0, 0, 0, 10]], view: undefined });
     expect(read(bytes, end)).toBeUndefined();
-    expect(read(bytes, write({ epoch: 7, wireTick: 1, rows: [[0, 0, 0, 0, 0, 9]], view: undefined }))).toBeDefined();
+    expect(
+      read(bytes, write({ epoch: 7, wireTick: 1, rows: [[0, 0, 0, 0, 0, 9]], view: undefined })),
+    ).toBeDefined();
   });
 
   test('random and mutated bytes never throw, and what is read is in range', () => {

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EffectsWriter, MatchEventReader, writeEnter, writeLeave } from '../src/game/match-event.ts';
+import {
+  EffectsWriter,
+  MatchEventReader,
+  writeEnter,
+  writeLeave,
+} from '../src/game/match-event.ts';
 import { angle, fixed, uint } from '../src/replication/field.ts';
 
 const kinds = [[angle(12), uint(7)], [], [fixed(0, 5, 1)]];
@@ -79,7 +84,15 @@ describe('match events', () => {
         }
         send();
         expect(events).toEqual(
-          wanted.map(({ kind, entity, n, values }) => ['effect', 7, tick, kind, entity, n, ...values]),
+          wanted.map(({ kind, entity, n, values }) => [
+            'effect',
+            7,
+            tick,
+            kind,
+            entity,
+            n,
+            ...values,
+          ]),
         );
       }),
     );

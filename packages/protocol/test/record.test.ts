@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { angle, type Field, fixed, flag, int, quantise, uint } from '../src/replication/field.ts';
-import { AUDIENCE_ALL, AUDIENCE_OWNER, AUDIENCE_SERVER, Layout } from '../src/replication/layout.ts';
+import {
+  AUDIENCE_ALL,
+  AUDIENCE_OWNER,
+  AUDIENCE_SERVER,
+  Layout,
+} from '../src/replication/layout.ts';
 import { RecordCodec } from '../src/replication/record.ts';
 import { BitReader, BitWriter } from '../src/wire/bits.ts';
 
@@ -28,7 +33,9 @@ const layout = new Layout('thing', 0, 8, false, [
 const codec = new RecordCodec(layout);
 const { stride } = layout;
 
-const row = fc.tuple(...layout.fields.map((field) => fc.nat(field.max))).map((q) => Int32Array.from(q));
+const row = fc
+  .tuple(...layout.fields.map((field) => fc.nat(field.max)))
+  .map((q) => Int32Array.from(q));
 /** A row near another one: what a tick later looks like. */
 const step = fc.record({
   from: row,
@@ -38,7 +45,9 @@ const step = fc.record({
 
 function visible(values: Int32Array, owned: boolean): number[] {
   const most = owned ? AUDIENCE_OWNER : AUDIENCE_ALL;
-  return [...values].map((q, f) => (layout.audiences[f]! <= most ? q : quantise(layout.fields[f]!, 0)));
+  return [...values].map((q, f) =>
+    layout.audiences[f]! <= most ? q : quantise(layout.fields[f]!, 0),
+  );
 }
 
 /** Puts a row behind `lead` other values, so that offsets count. */

@@ -202,7 +202,8 @@ describe('SentWindow', () => {
           } else if (e.kind === 'ack') {
             expect(f.ack(nowMs, e.delayMs)).toBe(true);
           } else if (e.kind === 'wait') {
-            f.window.detectLosses((nowMs += e.ms));
+            nowMs += e.ms;
+            f.window.detectLosses(nowMs);
           }
           expect(f.window.inFlight).toBe(eliciting.size - f.acked.length - f.lost.length);
         }

@@ -20,7 +20,7 @@ class Fixture {
 
   write(room = 1160): Uint8Array {
     const out = new Uint8Array(room);
-    return out.slice(0, this.channel.write(0, out, 0, room, 0));
+    return out.slice(0, this.channel.write(0, out, 0, room));
   }
 
   read(bytes: Uint8Array | readonly number[], sequence: number): Verdict {

@@ -13,7 +13,7 @@ import type { RecordCache } from './record-cache.ts';
 import { type SnapshotSource, SnapshotStream } from './snapshot-stream.ts';
 
 /** Rows that one session may own: all of them are in the first packet of each of its snapshots. */
-export const OWNED_MAX = 16;
+const OWNED_MAX = 16;
 
 /** What a seat needs of the world it is in. */
 export interface SeatWorld extends SnapshotSource {

@@ -1,4 +1,13 @@
-import { axis, BitWriter, edge, type Field, flag, InputBlock, quantise, Verdict } from '@tickwire/protocol';
+import {
+  axis,
+  BitWriter,
+  edge,
+  type Field,
+  flag,
+  InputBlock,
+  quantise,
+  Verdict,
+} from '@tickwire/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { INPUT_AHEAD_TICKS_MAX, InputBuffer } from '../src/input-buffer.ts';
@@ -242,7 +251,10 @@ describe('InputBuffer', () => {
   });
 
   test('every tick is either real or, after the first, missing', () => {
-    const packet = fc.record({ ahead: fc.integer({ min: -5, max: 40 }), count: fc.integer({ min: 1, max: 8 }) });
+    const packet = fc.record({
+      ahead: fc.integer({ min: -5, max: 40 }),
+      count: fc.integer({ min: 1, max: 8 }),
+    });
     fc.assert(
       fc.property(fc.array(fc.option(packet, { nil: undefined }), { maxLength: 60 }), (packets) => {
         const f = new Fixture();

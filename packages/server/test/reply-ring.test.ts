@@ -13,7 +13,9 @@ function take(ring: ReplyRing): { bytes: number[]; address: number } | undefined
   const out = new Uint8Array(REPLY_BYTES_MAX + 2);
   const to = { address: -1 };
   const length = ring.poll(out, 2, to);
-  return length === 0 ? undefined : { bytes: [...out.subarray(2, 2 + length)], address: to.address };
+  return length === 0
+    ? undefined
+    : { bytes: [...out.subarray(2, 2 + length)], address: to.address };
 }
 
 describe('ReplyRing', () => {

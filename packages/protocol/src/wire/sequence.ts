@@ -1,7 +1,7 @@
 // Sequence numbers: 16 bits on the wire, whole safe integers inside, so nothing else ever wraps.
 
 /** How many sequences the wire tells apart. */
-export const WIRE_SEQUENCES = 0x10000;
+const WIRE_SEQUENCES = 0x10000;
 
 /**
  * The full number whose low 16 bits are `wire` and which lies nearest to `nearest`.
