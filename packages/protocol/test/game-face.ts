@@ -7,5 +7,5 @@ export { SimulationError } from '../src/game/simulation-error.ts';
 export { createView } from '../src/game/view.ts';
 export { World } from '../src/game/world.ts';
 export { bytes, real, text } from '../src/messages/message-field.ts';
-export { defineMessages, MessageSet } from '../src/messages/message-set.ts';
+export { defineMessages } from '../src/messages/message-set.ts';
 export { angle, axis, edge, fixed, flag, int, uint } from '../src/replication/field.ts';

@@ -25,9 +25,6 @@ export interface Field<T extends number | boolean = number | boolean> {
   readonly zero: T;
 }
 
-/** The type users see for a field. */
-export type FieldValue<F extends Field> = F['zero'];
-
 /** So that (value - min) / step keeps whole numbers exact in a double. */
 const MAX_STEPS_FROM_ZERO = 2 ** 50;
 const TURN = 2 * Math.PI;
