@@ -251,6 +251,7 @@ export class GameServer<S extends GameShape, M extends MessageDeclarations> impl
       channels: (slot) => this.#channels(slot),
       opened: (slot) => this.#opened(slot),
       closed: (slot, reason, text) => this.#closed(slot, reason, text),
+      waits: (slot) => this.#sessions.get(slot)?.seat?.waits ?? false,
     };
   }
 

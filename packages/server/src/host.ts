@@ -39,6 +39,8 @@ export interface HostSink {
   opened(slot: number): void;
   /** A live connection is over for the user; half-open ones vanish silently. */
   closed(slot: number, reason: EndReason, text: string, remote: boolean): void;
+  /** True = what is due in this connection may share the datagrams of a later flush. Default: nothing waits. */
+  waits?(slot: number): boolean;
 }
 
 export interface HostOptions {
@@ -148,11 +150,12 @@ export class ConnectionHost implements Machine {
     }
   }
 
-  /** What is due in every connection should leave now. */
+  /** What is due in every connection should leave now, except where the sink says that it waits. */
   flush(nowMs: number): void {
+    const { sink } = this.#options;
     for (let index = 0; index < this.#slots.length; index++) {
       const slot = this.#slots[index]!;
-      if (slot.state === State.live) slot.connection!.flush(nowMs);
+      if (slot.state === State.live && !sink.waits?.(index)) slot.connection!.flush(nowMs);
     }
     this.#cursor = 0;
     this.#draining = true;

@@ -30,6 +30,8 @@ export class Seat {
   readonly #owned: number[] = [];
   readonly #phase: number;
   #snapshotDue = false;
+  /** The flush that comes is one with a snapshot. */
+  #turn = false;
 
   /** `owner` marks the session's rows in Table.owners; it also staggers its snapshots against those of others. */
   constructor(
@@ -97,9 +99,14 @@ export class Seat {
 
   /** Before a flush: collects what a due snapshot has to say. */
   prepare(): void {
-    if (!this.#snapshotDue) return;
+    this.#turn = this.#snapshotDue;
     this.#snapshotDue = false;
-    this.#snapshots.prepare();
+    if (this.#turn) this.#snapshots.prepare();
+  }
+
+  /** Everything for this session leaves together with its snapshots, in as few datagrams as hold it. */
+  get waits(): boolean {
+    return this.inputs.started && !this.#turn;
   }
 
   pending(): boolean {

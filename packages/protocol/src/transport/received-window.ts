@@ -14,10 +14,12 @@ export const ACK_HISTORY = 64;
 /** Received and kept sequences of one connection. */
 export class ReceivedWindow {
   readonly #ring = new SequenceRing(REPLAY_WINDOW);
-  readonly #kept = new Uint8Array(REPLAY_WINDOW);
   readonly #history = new Uint8Array(ACK_HISTORY / 8);
   #newest = -1;
   #newestKept = -1;
+  /** Bit n of low, then of high: newestKept - 1 - n was kept. Before the first sequence everything was. */
+  #low = -1;
+  #high = -1;
 
   /** Newest kept sequence, -1 = none: what `ack` names. */
   get newestKept(): number {
@@ -42,27 +44,48 @@ export class ReceivedWindow {
 
   /** Notes an authentic packet that passed `check`. */
   received(sequence: number, kept: boolean): void {
-    this.#kept[this.#ring.put(sequence)] = kept ? 1 : 0;
+    this.#ring.put(sequence);
     if (sequence > this.#newest) this.#newest = sequence;
-    if (kept && sequence > this.#newestKept) this.#newestKept = sequence;
+    if (!kept) return;
+    if (sequence > this.#newestKept) this.#advance(sequence - this.#newestKept);
+    else this.#mark(this.#newestKept - 1 - sequence);
   }
 
-  /** Whether `sequence` was kept. Everything before the first sequence counts as kept. */
+  /** Whether `sequence` was kept, as far as the history reaches. Everything before the first one counts as kept. */
   kept(sequence: number): boolean {
-    return (
-      sequence < 0 || (this.#ring.has(sequence) && this.#kept[this.#ring.slot(sequence)] === 1)
-    );
+    const n = this.#newestKept - 1 - sequence;
+    if (n < 0 || n >= ACK_HISTORY) return sequence < 0 || n === -1;
+    return (((n < 32 ? this.#low : this.#high) >>> (n & 31)) & 1) === 1;
   }
 
   /** History bytes: bit n (byte n / 8, low bit first) = sequence newestKept - 1 - n was kept. Valid until the next call. */
   history(): Uint8Array {
     const history = this.#history;
-    let sequence = this.#newestKept - 1;
-    for (let at = 0; at < history.length; at++) {
-      let byte = 0;
-      for (let bit = 0; bit < 8; bit++) if (this.kept(sequence--)) byte |= 1 << bit;
-      history[at] = byte;
+    for (let at = 0; at < 4; at++) {
+      history[at] = this.#low >>> (8 * at);
+      history[4 + at] = this.#high >>> (8 * at);
     }
     return history;
+  }
+
+  /** The newest kept sequence is so many further on; what was the newest becomes part of the history. */
+  #advance(distance: number): void {
+    this.#newestKept += distance;
+    if (distance >= 64) {
+      this.#low = 0;
+      this.#high = 0;
+    } else if (distance >= 32) {
+      this.#high = this.#low << (distance - 32);
+      this.#low = 0;
+    } else {
+      this.#high = (this.#high << distance) | (this.#low >>> (32 - distance));
+      this.#low <<= distance;
+    }
+    this.#mark(distance - 1);
+  }
+
+  #mark(n: number): void {
+    if (n < 32) this.#low |= 1 << n;
+    else if (n < ACK_HISTORY) this.#high |= 1 << (n & 31);
   }
 }

@@ -18,7 +18,8 @@ export class SequenceRing {
 
   /** Where `sequence` stands, whether or not it is present. */
   slot(sequence: number): number {
-    return (sequence % this.size) & this.#mask;
+    // The low bits of any safe integer survive the cut to 32 bits.
+    return sequence & this.#mask;
   }
 
   has(sequence: number): boolean {
