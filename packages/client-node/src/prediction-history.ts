@@ -50,6 +50,11 @@ export class PredictionHistory {
     this.#inputRing.clear();
   }
 
+  /** Forgets what came out, not what was given. */
+  clearRows(): void {
+    this.#ring.clear();
+  }
+
   hasRows(tick: number): boolean {
     return tick >= 0 && this.#ring.has(tick);
   }

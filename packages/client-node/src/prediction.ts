@@ -1,7 +1,14 @@
 // Prediction and reconciliation of the client's own rows: compute each tick as the server will, keep what came out,
 // and when the server says otherwise go back to what it said and compute again from there.
 
-import { dequantise, type Game, type GameShape, loadRow, type World } from '@tickwire/protocol';
+import {
+  dequantise,
+  type Game,
+  type GameShape,
+  INPUT_REPEAT_TICKS_MAX,
+  loadRow,
+  type World,
+} from '@tickwire/protocol';
 import type { ConfirmedWorld } from './confirmed-world.ts';
 import { PredictionHistory } from './prediction-history.ts';
 
@@ -43,7 +50,8 @@ export interface PredictionStatistics {
   readonly resyncs: number;
 }
 
-const REAL = 2;
+/** By number, as in World.inputs. */
+const InputStatus = { none: 0, repeated: 1, real: 2 } as const;
 
 /** See the head of the file. */
 export class Prediction<S extends GameShape> {
@@ -86,7 +94,7 @@ export class Prediction<S extends GameShape> {
 
   /** Ticks up to `tick` will not be predicted: the clock jumped over them. */
   skipTo(tick: number): void {
-    this.#history.clear();
+    this.#history.clearRows();
     this.tick = tick;
   }
 
@@ -133,24 +141,33 @@ export class Prediction<S extends GameShape> {
   }
 
   #applyInput(tick: number): void {
-    const { inputFields } = this.#game;
-    const known = this.#history.hasInput(tick);
-    const at = this.#history.inputAt(tick);
+    const given = this.#givenTick(tick);
+    const at = this.#history.inputAt(given);
+    const status = given === tick ? InputStatus.real : InputStatus.repeated;
     for (let a = 0; a < this.#world.tables.length; a++) {
       const columns = this.#world.inputs[a];
       const { active, activeCount } = this.#world.tables[a]!;
       if (columns === undefined) continue;
       for (let i = 0; i < activeCount; i++) {
         const slot = active[i]!;
-        columns.status[slot] = known ? REAL : 0;
-        for (let f = 0; f < inputFields.length; f++) {
-          const field = inputFields[f]!;
-          columns.values[f]![slot] = known
+        columns.status[slot] = given < 0 ? InputStatus.none : status;
+        for (let f = 0; f < this.#game.inputFields.length; f++) {
+          const field = this.#game.inputFields[f]!;
+          const pressed = given >= 0 && (status === InputStatus.real || field.kind !== 'edge');
+          columns.values[f]![slot] = pressed
             ? dequantise(field, this.#history.inputs[at + f]!)
             : Number(field.zero);
         }
       }
     }
+  }
+
+  /** Which tick's input counts for a tick: its own, or as on the server that of a tick not long before; -1 = none. */
+  #givenTick(tick: number): number {
+    for (let back = 0; back <= INPUT_REPEAT_TICKS_MAX; back++) {
+      if (this.#history.hasInput(tick - back)) return tick - back;
+    }
+    return -1;
   }
 
   /** The first field in which prediction and server differ; undefined = none. */

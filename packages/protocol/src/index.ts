@@ -57,7 +57,7 @@ export {
   uint,
 } from './replication/field.ts';
 export { Frame } from './replication/frame.ts';
-export { INPUTS_MAX, InputBlock } from './replication/input.ts';
+export { INPUT_REPEAT_TICKS_MAX, INPUTS_MAX, InputBlock } from './replication/input.ts';
 export {
   AUDIENCE_ALL,
   AUDIENCE_OWNER,

@@ -5,6 +5,7 @@ import {
   dequantise,
   expandSequence,
   type Field,
+  INPUT_REPEAT_TICKS_MAX,
   InputBlock,
   quantise,
   SequenceRing,
@@ -13,9 +14,6 @@ import {
 
 /** Ticks ahead of the simulation for which an input is kept. */
 export const INPUT_AHEAD_TICKS_MAX = 32;
-
-/** A missing input repeats the last one's held fields for so many ticks, then nothing is pressed. */
-const REPEAT_TICKS_MAX = 10;
 
 const RING_TICKS = 64;
 /** Ticks for which it is remembered that their input was missing. */
@@ -177,7 +175,7 @@ export class InputBuffer {
 
   #statusOf(tick: number): number {
     if (this.#ring.has(tick)) return Status.real;
-    return this.#everReal && this.#repeats < REPEAT_TICKS_MAX ? Status.repeated : Status.none;
+    return this.#everReal && this.#repeats < INPUT_REPEAT_TICKS_MAX ? Status.repeated : Status.none;
   }
 
   #keep(inputTick: number, tick: number, n: number, view: number): void {

@@ -17,6 +17,9 @@ import type { Field } from './field.ts';
 /** Inputs in one packet; with one a tick, half a second at 60 Hz. */
 export const INPUTS_MAX = 32;
 
+/** A missing input repeats the held fields of the last one for so many ticks; then nothing is pressed. */
+export const INPUT_REPEAT_TICKS_MAX = 10;
+
 const VIEW_FRACTION = 256;
 
 /** One packet's inputs as quantised rows, newest first; reused. */
