@@ -21,7 +21,8 @@ import { addBotFigures, type Figures } from './figures.ts';
 import { Judge } from './judge.ts';
 
 const BOTS_PER_PROCESS = 100;
-/** Bots give way to the server: on few cores it is the one that must be on time. */
+/** Bots give way to the server: on few cores it is the one that must be on time. Going below 0 takes privileges. */
+const SERVER_NICENESS = -10;
 const BOTS_NICENESS = 5;
 const START_MS = 10_000;
 /** Each bot is given so long to get through a bad network, plus this for each one that is waited for. */
@@ -132,13 +133,21 @@ export class ArenaRun {
   };
 
   #startServer(): void {
-    const { host, players, matches, seed, bug } = this.#options;
-    const batchTicks = this.#watched ? BATCH_TICKS : BATCH_TICKS_UNWATCHED;
-    const plan: ServerPlan = { host, players, matches, seed, breakAck: bug === 'ack', batchTicks };
+    const { host, players, matches, seed, snapshots, bug } = this.#options;
+    const plan: ServerPlan = {
+      host,
+      players,
+      matches,
+      seed,
+      snapshotHz: snapshots,
+      breakAck: bug === 'ack',
+      batchTicks: this.#watched ? BATCH_TICKS : BATCH_TICKS_UNWATCHED,
+    };
     this.#server = new Child({
       name: 'the arena server',
       program: pathOf('./server-process.js'),
       args: [JSON.stringify(plan)],
+      niceness: SERVER_NICENESS,
       onReport: (report) => this.#heardServer(report),
       onFailure: this.#failed,
     });

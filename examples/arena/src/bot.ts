@@ -19,14 +19,18 @@ export type ArenaView = ViewFace<Shape['archetypes']>;
 /** One tick's input. */
 export type ArenaInput = FieldValues<Shape['input']>;
 
+type Wall = (typeof WALLS)[number];
+
 /** Ticks between two looks at the view; in between the sticks stay where they are. */
-export const THINK_TICKS = 6;
+export const THINK_TICKS = 8;
 /** Preferred distances to the hunted. */
 const NEAR = 6;
 const FAR = 16;
 /** How far ahead walls are felt, in two steps. */
 const FEEL = 0.8;
 const ID_MAX = 2 ** 32;
+/** Aimed so many units beside the hunted it still hits. */
+const STEADY_UNITS = 0.4;
 const OCTANT = Math.PI / 4;
 /** Corners are passed at this distance from the wall. */
 const BERTH = RADIUS + 0.7;
@@ -50,6 +54,9 @@ export class Bot {
   readonly #phase: number;
   readonly #self = { id: 0, x: 0, y: 0, aim: 0 };
   readonly #prey: Seen = { id: 0, x: 0, y: 0 };
+  /** It has not been hit by anybody yet: a reason not to look at anything else. */
+  #preyIsSpared = false;
+  readonly #corner = { chosen: false, x: 0, y: 0 };
   readonly #item: Seen = { id: 0, x: 0, y: 0 };
   /** Which way round obstacles and around the hunted: 1 or -1. */
   #side = 1;
@@ -91,7 +98,7 @@ export class Bot {
     const dy = this.#prey.y - y;
     const distance = Math.max(Math.hypot(dx, dy), 1e-6);
     const clear = wallDistance(x, y, dx / distance, dy / distance) > distance;
-    this.#turn(Math.atan2(dy, dx), out);
+    this.#turn(Math.atan2(dy, dx), Math.atan2(STEADY_UNITS, distance), out);
     out.fire = this.#aimed && clear && distance <= SHOT_RANGE && this.#prey.id !== 0;
     this.#walk(this.#direction(dx, dy, distance, clear), out);
   }
@@ -107,7 +114,7 @@ export class Bot {
     self.aim = me.pose.aim;
     this.#findPrey(view);
     this.#item.id = 0;
-    if (this.#fetching) this.#findItem(view);
+    if (this.#fetching && !this.#preyIsSpared) this.#findItem(view);
     return true;
   }
 
@@ -121,6 +128,7 @@ export class Bot {
       const rank = tally.hits === 0 ? after : after + 2 * ID_MAX;
       if (id === this.#self.id || rank >= best) continue;
       best = rank;
+      this.#preyIsSpared = tally.hits === 0;
       prey.id = id;
       prey.x = pose.x;
       prey.y = pose.y;
@@ -131,7 +139,7 @@ export class Bot {
     const item = this.#item;
     let nearest = Number.POSITIVE_INFINITY;
     for (const { id, place, stock } of view.item) {
-      const distance = Math.hypot(place.x - this.#self.x, place.y - this.#self.y);
+      const distance = this.#distanceInSight(place.x, place.y);
       if (stock.taken || distance >= nearest) continue;
       nearest = distance;
       item.id = id;
@@ -140,15 +148,24 @@ export class Bot {
     }
   }
 
+  /** Infinite behind a wall. */
+  #distanceInSight(toX: number, toY: number): number {
+    const { x, y } = this.#self;
+    const distance = Math.max(Math.hypot(toX - x, toY - y), 1e-6);
+    const open = wallDistance(x, y, (toX - x) / distance, (toY - y) / distance) > distance;
+    return open ? distance : Number.POSITIVE_INFINITY;
+  }
+
   #changeMood(tick: number): void {
     this.#moodEndsAt = tick + this.#chance.between(MOOD_TICKS_MIN, MOOD_TICKS_MAX);
     this.#side = this.#chance.next() < 0.5 ? 1 : -1;
     this.#fetching = this.#chance.next() < ITEM_SHARE;
   }
 
-  /** Turns towards a bearing; within reach of one tick it aims exactly and then holds still. */
-  #turn(bearing: number, out: ArenaInput): void {
-    const error = shortWay(bearing - this.#self.aim);
+  /** Turns towards a bearing; within reach of one tick it aims exactly and then holds still. Well aimed is well left. */
+  #turn(bearing: number, tolerance: number, out: ArenaInput): void {
+    const off = shortWay(bearing - this.#self.aim);
+    const error = Math.abs(off) < tolerance ? 0 : off;
     this.#aimed = Math.abs(error) <= TURN_PER_TICK;
     const ticks = this.#aimed ? 1 : THINK_TICKS;
     out.turn = Math.max(-1, Math.min(1, error / (ticks * TURN_PER_TICK)));
@@ -160,31 +177,41 @@ export class Bot {
     if (item.id !== 0) return Math.atan2(item.y - this.#self.y, item.x - this.#self.x);
     const towards = Math.atan2(dy, dx);
     if (!clear) return this.#roundTheCorner(dx, dy, distance);
+    this.#corner.chosen = false;
     if (distance > FAR) return towards + this.#side * OCTANT;
     return towards + this.#side * (distance < NEAR ? 3 : 2) * OCTANT;
   }
 
-  /** The way to that corner of the wall in between that makes the shortest way to the hunted. */
+  /** The way to a corner of the wall in between. Once chosen it stays until it is reached, so nobody dithers. */
   #roundTheCorner(dx: number, dy: number, distance: number): number {
     const { x, y } = this.#self;
-    const { x: preyX, y: preyY } = this.#prey;
-    const inTheWay = WALLS.find(
-      (wall) => wallDistance(x, y, dx / distance, dy / distance, [wall]) <= distance,
-    );
-    const [left, top, right, bottom] = inTheWay ?? [preyX, preyY, preyX, preyY];
+    const corner = this.#corner;
+    if (!corner.chosen || Math.hypot(corner.x - x, corner.y - y) < BERTH) {
+      const reach = (wall: Wall) => wallDistance(x, y, dx / distance, dy / distance, [wall]);
+      const nearest = wallDistance(x, y, dx / distance, dy / distance);
+      const inTheWay = WALLS.find((wall) => reach(wall) === nearest);
+      if (inTheWay === undefined) return Math.atan2(dy, dx);
+      this.#chooseCorner(inTheWay);
+    }
+    return Math.atan2(corner.y - y, corner.x - x);
+  }
+
+  /** The corner that makes the shortest way to the hunted; one that has been reached leads nowhere any more. */
+  #chooseCorner([left, top, right, bottom]: Wall): void {
+    const { x, y } = this.#self;
+    const corner = this.#corner;
     let best = Number.POSITIVE_INFINITY;
-    let bearing = Math.atan2(dy, dx);
     for (const cornerX of [left - BERTH, right + BERTH]) {
       for (const cornerY of [top - BERTH, bottom + BERTH]) {
         const here = Math.hypot(cornerX - x, cornerY - y);
-        const way = here + Math.hypot(cornerX - preyX, cornerY - preyY);
-        // A corner that has been reached leads nowhere any more.
+        const way = here + Math.hypot(cornerX - this.#prey.x, cornerY - this.#prey.y);
         if (here < BERTH || way >= best) continue;
         best = way;
-        bearing = Math.atan2(cornerY - y, cornerX - x);
+        corner.chosen = true;
+        corner.x = cornerX;
+        corner.y = cornerY;
       }
     }
-    return bearing;
   }
 
   /** Sets the sticks to one of eight ways, the nearest to the wanted one that is open. */

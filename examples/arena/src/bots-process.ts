@@ -10,7 +10,8 @@ import { BatchWriter, predictedFields } from './state-batch.ts';
 
 type ArenaClient = Awaited<ReturnType<typeof connectArena>>;
 
-const CONNECT_EVERY_MS = 4;
+/** Joining costs more than playing: not all at once. */
+const CONNECT_EVERY_MS = 15;
 const PREDICTIONS_EVERY_MS = 150;
 const VIEW_EVERY_MS = 100;
 const REPORT_EVERY_MS = 1000;

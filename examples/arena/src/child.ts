@@ -12,7 +12,7 @@ export interface ChildOptions<Report> {
   readonly onReport: (report: Report) => void;
   /** It ended without having been asked to. */
   readonly onFailure: (message: string) => void;
-  /** Higher gives way to others; 0 to 19. */
+  /** Higher gives way to others; -20 to 19, as far as it is allowed. */
   readonly niceness?: number;
   /** In a group of its own: a Ctrl-C in the terminal does not reach it. */
   readonly detached?: boolean;

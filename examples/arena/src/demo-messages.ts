@@ -6,6 +6,7 @@ export interface ServerPlan {
   readonly players: number;
   readonly matches: number;
   readonly seed: number;
+  readonly snapshotHz: number;
   /** Packets count as acked although they were lost: a planted bug. */
   readonly breakAck: boolean;
   /** Ticks in a batch of truth. */

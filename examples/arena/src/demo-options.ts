@@ -1,7 +1,9 @@
 // The demo's arguments: parsed strictly, every number within its bounds.
 
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { TickwireError } from '@tickwire/protocol';
+import { arena } from './arena.ts';
 
 /** The text of `demo --help`. */
 export const demoHelp = `npm run demo -- [options]
@@ -9,7 +11,7 @@ export const demoHelp = `npm run demo -- [options]
 The arena: a server process, bots in others, and a bad network between them, judged by the truth.
 
   --players N      bots, 2 to 1000                                  (24)
-  --matches N      matches they are spread over    (2, or more so that each has at most 25)
+  --matches N      matches they are spread over    (2, or more so that each has at most 12)
   --seconds S      judge and end after S seconds, 3 or more       (until Ctrl-C)
   --latency MS     one-way delay                                    (50)
   --jitter MS      delay varies by so much, plus or minus           (20)
@@ -17,6 +19,7 @@ The arena: a server process, bots in others, and a bad network between them, jud
   --duplicate PCT  datagrams delivered twice                         (0)
   --reorder PCT    datagrams held back, so that later ones pass      (0)
   --rate KBPS      bandwidth per client, kbit/s                (unlimited)
+  --snapshots HZ   snapshots per second to each client  (30, above 100 players 20)
   --seed N         decides every chance                              (1)
   --host ADDR      loopback address to play on, as ::1       (127.0.0.1)
   --json           the last line on stdout is one JSON object
@@ -43,6 +46,7 @@ export interface DemoOptions {
   readonly duplicate: number;
   readonly reorder: number;
   readonly rate: number | undefined;
+  readonly snapshots: number;
   readonly seed: number;
   readonly host: string;
   readonly json: boolean;
@@ -61,6 +65,7 @@ const declared = {
   duplicate: text,
   reorder: text,
   rate: text,
+  snapshots: text,
   seed: text,
   host: text,
   break: text,
@@ -68,8 +73,12 @@ const declared = {
   help: yes,
 };
 
+const SNAPSHOTS = 30;
+/** One machine computes all these clients too. */
+const MANY_PLAYERS = 100;
+const SNAPSHOTS_FOR_MANY = 20;
 const PLAYERS_MAX = 1000;
-const PLAYERS_PER_MATCH = 25;
+const PLAYERS_PER_MATCH = 12;
 /** Joining, settling, a little play and the silence at the end. */
 const SECONDS_MIN = 3;
 
@@ -99,8 +108,13 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | 'help' 
     duplicate: number('duplicate', share),
     reorder: number('reorder', share),
     rate: rate === undefined ? undefined : number('rate', { low: 0.001, high: 1e9 }),
+    snapshots: number('snapshots', {
+      low: 1,
+      high: arena.tickHz,
+      otherwise: players > MANY_PLAYERS ? SNAPSHOTS_FOR_MANY : SNAPSHOTS,
+    }),
     seed: number('seed', { low: 0, high: 2 ** 31 - 1, whole: true, otherwise: 1 }),
-    host: given.host ?? '127.0.0.1',
+    host: parseHost(given.host),
     json: given.json,
     bug: parseBug(given.break),
   };
@@ -129,6 +143,11 @@ function parseNumber(name: string, given: string | undefined, bounds: Bounds): n
   if (value >= low && value <= high && (!whole || Number.isInteger(value))) return value;
   const kind = whole ? 'an integer' : 'a number';
   throw new TickwireError('usage', `--${name} is '${given}'; give ${kind} from ${low} to ${high}`);
+}
+
+function parseHost(given = '127.0.0.1'): string {
+  if (isIP(given) !== 0) return given;
+  throw new TickwireError('usage', `--host is '${given}'; give an IPv4 or IPv6 address`);
 }
 
 function parseBug(given: string | undefined): Bug | undefined {

@@ -15,7 +15,7 @@ const PATIENCE_TICKS = 180;
 /** States kept; longer than the patience and the time that a final state may be old. */
 const MEMORY_TICKS = 512;
 /** Rounding differently moves a field by few steps; a wrong computation by many. */
-export const FEW_STEPS = 96;
+export const FEW_STEPS = 128;
 /** Longer moves in one tick are not walking. */
 const STRIDE_UNITS_MAX = 1;
 

@@ -13,7 +13,7 @@ type Server = Awaited<ReturnType<typeof start>>;
 type ArenaMatch = ReturnType<Server['createMatch']>;
 type ArenaSession = Server['sessions'] extends Iterable<infer S> ? S : never;
 
-const ITEMS_PER_MATCH = 12;
+const ITEMS_PER_MATCH = 8;
 const REPORT_EVERY_MS = 1000;
 const CLOSE_GRACE_MS = 300;
 
@@ -48,7 +48,8 @@ function ignoreSignals(): void {
 }
 
 function createMatch(index: number): ArenaMatch {
-  const match = server.createMatch({ seed: plan.seed + index, secretSeed: plan.seed + index });
+  const seed = plan.seed + index;
+  const match = server.createMatch({ seed, secretSeed: seed, snapshotHz: plan.snapshotHz });
   const chance = new Chance(plan.seed * 31 + index);
   for (let i = 0; i < ITEMS_PER_MATCH; i++) {
     const item = match.world.item.spawn();

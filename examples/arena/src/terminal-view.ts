@@ -66,7 +66,7 @@ export function describeNumbers(rates: Rates, players: number, matches: number):
   const { tickMsP50, tickMsP99, tickLateMsP99, lossUpPct, lossDownPct } = rates;
   const tick = `${tickMsP50.toFixed(2)} ms p50, ${tickMsP99.toFixed(2)} ms p99`;
   const packets = `${perSecond(rates.packetsIn)} in, ${perSecond(rates.packetsOut)} out packets/s`;
-  const bytes = `${perSecond(rates.bytesIn + rates.bytesOut)} bytes/s`;
+  const bytes = `${(perSecond(rates.bytesIn + rates.bytesOut) / 1000).toFixed(0)} kB/s`;
   const loss = `loss ${lossUpPct.toFixed(1)} % up, ${lossDownPct.toFixed(1)} % down`;
   const rollbacks = `rollbacks ${rates.rollbacksPerClientPerSecond.toFixed(2)}/s a bot`;
   return [
