@@ -123,6 +123,38 @@ describe('getting in', () => {
     expect([...server.sessions]).toHaveLength(1);
   });
 
+  test('what the server says at once is heard, however late the handlers are set', async () => {
+    const { server, match, url } = await serve();
+    server.onSession((session) => {
+      session.send('say', { line: 'welcome' });
+      match.add(session);
+    });
+    const client = await join(url);
+    await until(client, () => client.owned.length === 1);
+    const heard: string[] = [];
+    client.onMessage('say', ({ line }) => heard.push(line));
+    let entered = 0;
+    client.onEnter(() => entered++);
+    expect(heard).toEqual(['welcome']);
+    expect(entered).toBe(1);
+  });
+
+  test('a handler that decides nothing is an error like any other', async () => {
+    const errors: string[] = [];
+    const { server, url } = await serve({ onError: (_error, where) => errors.push(where) });
+    server.onRequest(() => undefined as never);
+    expect(await codeOf(connect(game, url))).toBe('connect-error');
+    expect(errors).toEqual(['onRequest']);
+  });
+
+  test('a signal that fires while the name is looked up is honoured', async () => {
+    const { url } = await serve();
+    const controller = new AbortController();
+    const attempt = connect(game, url.replace('127.0.0.1', 'localhost'), controller);
+    controller.abort();
+    expect(await codeOf(attempt)).toBe('connect-aborted');
+  });
+
   test('a handler that throws lets nobody in, and is reported', async () => {
     const errors: string[] = [];
     const { server, url } = await serve({
@@ -223,6 +255,24 @@ describe('getting out', () => {
     expect(errors).toEqual(['onMessage: planted']);
     expect([...server.sessions]).toHaveLength(1);
     expect(quiet.core.ended).toBeUndefined();
+  });
+
+  test('an ended session does nothing to whoever has its place now', async () => {
+    const { server, url } = await serve();
+    const first = await join(url);
+    const [old] = [...server.sessions];
+    await first.close();
+    await new Promise<void>((resolve) => {
+      const wait = () => (server.core.host.used === 0 ? resolve() : void setTimeout(wait, 50));
+      wait();
+    });
+    const second = await join(url);
+    const [now] = [...server.sessions];
+    expect(now!.slot).toBe(old!.slot);
+    old!.kick('too late');
+    expect(old!.rttMs).toBe(0);
+    await until(second, () => second.statistics.prediction.compared > 5);
+    expect(second.core.ended).toBeUndefined();
   });
 
   test('a signal closes the server', async () => {

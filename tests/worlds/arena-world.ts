@@ -9,6 +9,7 @@ import {
   simulatedCrypto,
   World,
 } from '@tickwire/netsim';
+import type { Machine } from '@tickwire/protocol';
 import { GameServer } from '@tickwire/server/core';
 import { arena, HP, openPlace } from '../../examples/arena/src/arena.ts';
 
@@ -21,6 +22,8 @@ export interface ArenaWorldOptions {
   readonly items?: number;
   /** Time between two receive turns of a node. Default 1 ms, as a busy event loop has it. */
   readonly receiveTurnMs?: number;
+  /** Puts something between the network and the server. */
+  readonly wrapServer?: (server: Machine) => Machine;
   /** Fills in a bot's input; by default it wanders, turns and shoots, each bot in its own way. */
   readonly sample?: (bot: number, tick: number, out: ArenaInput) => void;
 }
@@ -86,7 +89,8 @@ export class ArenaWorld {
     const { seed, link = {}, players, matches = 1, items = 12, receiveTurnMs = 1 } = options;
     this.world = new World({ seed, link, receiveTurnMs });
     this.server = createServer(seed, this.failures);
-    this.serverAddress = this.world.addNode(this.server, { server: true });
+    const { wrapServer = (machine) => machine } = options;
+    this.serverAddress = this.world.addNode(wrapServer(this.server), { server: true });
     for (let i = 0; i < matches; i++) this.#addMatch(seed + i, items);
     this.server.onSession((session) => {
       this.matches[(session.id - 1) % this.matches.length]!.add(session);
@@ -214,4 +218,17 @@ export function roughness(seed: number): Pick<LinkOptions, 'jitterMs' | 'reorder
     { jitterMs: 10, reorder: 0.05, duplicate: 0.05 },
     { jitterMs: 40, reorder: 0.02, duplicate: 0.2 },
   ][seed % 3]!;
+}
+
+export const LOSSES = [0, 0.05, 0.2];
+export const ROUND_TRIPS_MS = [0, 100, 300];
+
+/**
+ * The link of a suite that runs each seed once: nine seeds in a row meet every loss with every round trip, 27 meet
+ * each of these with every roughness, and the first three already differ in loss.
+ */
+export function linkFor(seed: number): LinkOptions & { readonly latencyMs: number } {
+  const loss = LOSSES[seed % 3]!;
+  const rttMs = ROUND_TRIPS_MS[(seed + Math.floor(seed / 3)) % 3]!;
+  return { latencyMs: rttMs / 2, loss, ...roughness(Math.floor(seed / 9) + seed) };
 }

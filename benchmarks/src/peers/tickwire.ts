@@ -87,7 +87,7 @@ class TickwireServer implements ServerEnd {
       this.traffic.received++;
     };
     return {
-      requested: (slot) => this.#host.accept(slot),
+      requested: (slot, ticket) => this.#host.accept(slot, ticket),
       channels: (slot) => {
         const channel = new UnreliableSequencedChannel(received);
         this.#channels[slot] = channel;

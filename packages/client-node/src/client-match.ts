@@ -24,6 +24,8 @@ import { ViewClock } from './view-clock.ts';
 const TICKS_PER_ADVANCE_MAX = 10;
 /** A tick is due this much early: woken for it, the clock may stand a rounding error before it. */
 const ROUNDING_TICKS = 1e-6;
+/** Beyond a round trip, so far ahead of the newest snapshot no input is of use: the server keeps 32 ticks. */
+const AHEAD_TICKS_MAX = 40;
 /** An own effect that the server has not said so many ticks after it knew the tick did not happen. */
 const EFFECT_EXPIRY_TICKS = 60;
 
@@ -32,6 +34,10 @@ export interface ClientMatchSink<I> {
   /** Fills in the input of a tick. */
   sampleInput(tick: number, out: I): void;
   readonly effect: EffectHandler;
+  /** Smoothed round trip of the connection. */
+  roundTripMs(): number;
+  /** Share of recent packets that were lost on the way to the server. */
+  lossShare(): number;
   /** A tick was predicted for the first time. */
   ticked(tick: number): void;
   /** A snapshot packet was taken. */
@@ -61,7 +67,6 @@ export class ClientMatch<S extends GameShape> {
   readonly #input: Record<string, number | boolean>;
   readonly #quantised: Int32Array;
   #viewedAtMs = 0;
-  #roundTripMs = 0;
 
   constructor(
     game: Game<S>,
@@ -94,7 +99,6 @@ export class ClientMatch<S extends GameShape> {
 
   /** The server was about to compute `serverTick` half a round trip ago. */
   start(nowMs: number, serverTick: number, roundTripMs: number): void {
-    this.#roundTripMs = roundTripMs;
     this.clock.start(nowMs, serverTick, roundTripMs);
     this.prediction.tick = Math.floor(this.clock.positionAt(nowMs)) - 1;
   }
@@ -139,7 +143,7 @@ export class ClientMatch<S extends GameShape> {
     }
     this.prediction.setInput(tick, this.#quantised);
     this.inputs.add(tick, this.#quantised, viewTick);
-    this.clock.sent(nowMs, tick);
+    this.clock.sent(nowMs, tick, this.#sink.lossShare());
     this.prediction.predict(tick);
     this.#noteView(viewTick);
     this.#sink.ticked(tick);
@@ -176,9 +180,23 @@ export class ClientMatch<S extends GameShape> {
     });
   }
 
+  /**
+   * Whether the clock is where feedback cannot put it right: behind the server no tick is computed, so no input goes
+   * out; too far ahead (the server stood still) no input is taken.
+   */
+  #isLost(nowMs: number, tick: number): boolean {
+    const tickMs = 1000 / this.#game.tickHz;
+    const aheadTicks = this.clock.positionAt(nowMs) - tick;
+    return aheadTicks <= 0 || aheadTicks > this.#sink.roundTripMs() / tickMs + AHEAD_TICKS_MAX;
+  }
+
+  #restart(nowMs: number, serverTick: number): void {
+    this.clock.start(nowMs, serverTick, this.#sink.roundTripMs());
+    this.prediction.skipTo(Math.floor(this.clock.positionAt(nowMs)) - 1);
+  }
+
   #confirmed(nowMs: number, tick: number, newTick: boolean): void {
-    // A clock behind the server computes no ticks, so no input goes out and no feedback would ever put it right.
-    if (tick >= this.clock.positionAt(nowMs)) this.clock.start(nowMs, tick + 1, this.#roundTripMs);
+    if (this.#isLost(nowMs, tick)) this.#restart(nowMs, tick + 1);
     if (newTick) this.viewClock.received(nowMs, tick);
     this.inputs.simulated(tick);
     if (this.confirmed.predictedTick === tick) this.prediction.reconcile(tick);

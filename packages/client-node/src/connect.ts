@@ -106,8 +106,10 @@ export class Client<S extends GameShape, M extends MessageDeclarations> {
     this.core.on('tick', handler);
   }
 
+  /** Called when it has a place in a match; at once, if it has one already. */
   onEnter(handler: () => void): void {
     this.core.on('enter', handler);
+    if (this.core.match !== undefined) handler();
   }
 
   onLeave(handler: () => void): void {
@@ -142,6 +144,7 @@ export async function connect<S extends GameShape, M extends MessageDeclarations
   const { host, port } = await resolveUrl(url);
   const driver = await MachineDriver.open({
     host: isIPv6(host) ? '::' : '0.0.0.0',
+    sendTogether: true,
     onError: (error) => onError?.(error, 'socket'),
   });
   const core = new GameClient(game, {
@@ -170,6 +173,8 @@ export async function connect<S extends GameShape, M extends MessageDeclarations
       reject(new TickwireError(`connect-${reason}`, `cannot connect to ${url}: ${why}`));
     });
     driver.attach(core);
+    // It may have fired while the name was looked up.
+    if (signal?.aborted) abort();
   });
   core.on('end', () => {});
   return new Client(core, driver, closed);

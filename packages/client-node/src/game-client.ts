@@ -21,7 +21,7 @@ import {
   type SendResult,
   Table,
   TickwireError,
-  Verdict,
+  type Verdict,
   type ViewFace,
 } from '@tickwire/protocol';
 import { ClientMatch } from './client-match.ts';
@@ -29,6 +29,7 @@ import { type ClientStatistics, collectStatistics } from './client-statistics.ts
 import { Dialer } from './dialer.ts';
 import type { EffectPhase } from './effect-ledger.ts';
 import type { Rollback } from './prediction.ts';
+import { StateChannel } from './state-channel.ts';
 
 /** Options of {@link GameClient}. */
 export interface GameClientOptions<I> {
@@ -50,6 +51,9 @@ export interface GameClientOptions<I> {
   /** No packet for so long ends the connection. Default 10 s. */
   readonly timeoutMs?: number;
 }
+
+/** Messages that wait for a handler to be set, all names together. */
+const EARLY_MESSAGES_MAX = 64;
 
 type EffectCallback = (entity: number, payload: never, phase: EffectPhase, tick: number) => void;
 
@@ -76,6 +80,10 @@ export class GameClient<S extends GameShape, M extends MessageDeclarations> impl
   readonly #messages: ReliableOrderedChannel;
   readonly #scratch = new Uint8Array(MESSAGE_BYTES_MAX);
   readonly #effectHandlers: (EffectCallback | undefined)[];
+  /** Messages that came before their handler. */
+  #early: { readonly name: string; readonly value: unknown }[] = [];
+  #messagesUnheard = 0;
+  #messagesMalformed = 0;
   readonly #messageHandlers = new Map<string, (message: never) => void>();
   readonly #handlers: Handlers = {
     connected: () => {},
@@ -107,7 +115,7 @@ export class GameClient<S extends GameShape, M extends MessageDeclarations> impl
     this.#effectHandlers = game.effectKinds.map(() => undefined);
     const reader = this.#createEventReader();
     this.#events = new ReliableOrderedChannel((bytes, start, end) => {
-      reader.read(bytes, start, end);
+      if (!reader.read(bytes, start, end)) this.#messagesMalformed++;
     });
     this.#messages = new ReliableOrderedChannel((bytes, start, end) =>
       this.#message(bytes, start, end),
@@ -178,11 +186,25 @@ export class GameClient<S extends GameShape, M extends MessageDeclarations> impl
 
   /** Calls once, when after a 'full' there is room again. */
   onWritable(callback: () => void): void {
-    this.#messages.onWritable(callback);
+    this.#messages.onWritable(() => this.#guard('handler', callback));
   }
 
+  /** One handler for each name. What came before there was one is handed over at once, up to 64 messages. */
   onMessage<K extends keyof M & string>(name: K, handler: (m: MessageValue<M[K]>) => void): void {
     this.#messageHandlers.set(name, handler as (message: never) => void);
+    const early = this.#early.filter((message) => message.name === name);
+    this.#early = this.#early.filter((message) => message.name !== name);
+    for (const { value } of early) this.#guard('handler', () => handler(value as never));
+  }
+
+  /** Messages and match events from the server that did not fit their declaration. */
+  get messagesMalformed(): number {
+    return this.#messagesMalformed;
+  }
+
+  /** Messages without a handler that were too many to be kept. */
+  get messagesUnheard(): number {
+    return this.#messagesUnheard;
   }
 
   /** Own effects come as 'predicted', then 'confirmed' or 'cancelled'; those of others as 'confirmed'. */
@@ -226,10 +248,7 @@ export class GameClient<S extends GameShape, M extends MessageDeclarations> impl
     this.#nowMs = nowMs;
     this.#dialer.advance(nowMs);
     if (this.#ended !== undefined) return;
-    let ticks = 0;
-    this.#guard('simulate', () => {
-      ticks = this.#match?.advance(nowMs) ?? 0;
-    });
+    const ticks = this.#advanceMatch(nowMs);
     const idle = this.#match === undefined && nowMs >= this.#nextFlushMs;
     if (ticks > 0 || idle || this.#dialer.wakeAt() <= nowMs) this.#flush(nowMs);
   }
@@ -242,6 +261,15 @@ export class GameClient<S extends GameShape, M extends MessageDeclarations> impl
     const dialer = this.#dialer.wakeAt();
     if (this.#ended !== undefined || this.#dialer.connection === undefined) return dialer;
     return Math.min(dialer, this.#match?.wakeAt() ?? this.#nextFlushMs);
+  }
+
+  #advanceMatch(nowMs: number): number {
+    try {
+      return this.#match?.advance(nowMs) ?? 0;
+    } catch (error) {
+      this.#fail(error as Error, 'simulate');
+      return 0;
+    }
   }
 
   #flush(nowMs: number): void {
@@ -284,11 +312,13 @@ export class GameClient<S extends GameShape, M extends MessageDeclarations> impl
       development,
       this.input as Record<string, number | boolean>,
       {
-        sampleInput: (t) => this.#options.sampleInput?.(t, this.input),
+        sampleInput: (t) => this.#sampleInput(t),
         effect: (kind, entity, payload, phase, t) =>
           this.#guard('handler', () =>
             this.#effectHandlers[kind]?.(entity, payload as never, phase, t),
           ),
+        roundTripMs: () => this.#dialer.connection?.rtt.smoothedMs ?? 0,
+        lossShare: () => this.#dialer.connection?.lossShare ?? 0,
         ticked: (t) => this.#handlers.tick(t),
         confirmed: (t, whole) => this.#handlers.confirmed(t, whole),
         rolledBack: (rollback) => this.#handlers.rollback(rollback),
@@ -300,6 +330,15 @@ export class GameClient<S extends GameShape, M extends MessageDeclarations> impl
     this.#guard('handler', this.#handlers.enter);
   }
 
+  /** A throw is told apart from one in simulate; it ends the connection all the same. */
+  #sampleInput(tick: number): void {
+    try {
+      this.#options.sampleInput?.(tick, this.input);
+    } catch (error) {
+      this.#fail(error as Error, 'sampleInput');
+    }
+  }
+
   #leave(): void {
     this.#match = undefined;
     this.#guard('handler', this.#handlers.leave);
@@ -307,14 +346,20 @@ export class GameClient<S extends GameShape, M extends MessageDeclarations> impl
 
   #message(bytes: Uint8Array, start: number, end: number): void {
     const message = this.game.messages.decode(bytes, start, end);
-    const handler = message && this.#messageHandlers.get(message.name);
-    if (handler !== undefined) this.#guard('handler', () => handler(message!.value as never));
+    if (message === undefined) {
+      this.#messagesMalformed++;
+      return;
+    }
+    const handler = this.#messageHandlers.get(message.name);
+    if (handler !== undefined) this.#guard('handler', () => handler(message.value as never));
+    else if (this.#early.length < EARLY_MESSAGES_MAX) this.#early.push(message);
+    else this.#messagesUnheard++;
   }
 
   #closed(reason: EndReason, text: string, remote: boolean): void {
     this.#ended = reason;
     this.#match = undefined;
-    this.#handlers.end(reason, text, remote);
+    this.#guard('handler', () => this.#handlers.end(reason, text, remote));
   }
 
   /** User code: a throw ends the connection and is reported, never thrown into the shell. */
@@ -322,49 +367,12 @@ export class GameClient<S extends GameShape, M extends MessageDeclarations> impl
     try {
       call();
     } catch (error) {
-      this.#options.onError?.(error as Error, where);
-      this.#dialer.close(this.#nowMs, 'error', '');
+      this.#fail(error as Error, where);
     }
   }
-}
 
-/** Inputs out, snapshots in, for whatever match the client is in at the moment. */
-class StateChannel<S extends GameShape> implements Channel {
-  readonly elicitsAck = true;
-  readonly #match: () => ClientMatch<S> | undefined;
-  readonly #guard: (call: () => void) => void;
-  #commitMs = 0;
-
-  constructor(match: () => ClientMatch<S> | undefined, guard: (call: () => void) => void) {
-    this.#match = match;
-    this.#guard = guard;
+  #fail(error: Error, where: string): void {
+    this.#options.onError?.(error, where);
+    this.#dialer.close(this.#nowMs, 'error', '');
   }
-
-  pending(): boolean {
-    return this.#match()?.inputs.pending() ?? false;
-  }
-
-  write(_nowMs: number, out: Uint8Array, start: number, end: number, sequence: number): number {
-    const match = this.#match();
-    return match?.inputs.write(match.epoch, out, start, end, sequence) ?? 0;
-  }
-
-  read(_nowMs: number, bytes: Uint8Array, start: number, end: number): Verdict {
-    return this.#match()?.stage(bytes, start, end) ?? Verdict.accepted;
-  }
-
-  commit(nowMs: number): void {
-    this.#commitMs = nowMs;
-    this.#guard(this.#commitMatch);
-  }
-
-  readonly #commitMatch = (): void => {
-    this.#match()?.reader.commit(this.#commitMs);
-  };
-
-  acked(sequence: number): void {
-    this.#match()?.inputs.acked(sequence);
-  }
-
-  lost(): void {}
 }

@@ -7,6 +7,11 @@ import { SequenceRing } from '@tickwire/protocol';
 
 /** Arrival this long before its tick is aimed at, beyond the jitter margin, in ticks. */
 const TARGET_TICKS = 1;
+/**
+ * On a lossy path one more tick, so that an input whose packet was lost still comes in time with the next packet: all of
+ * it from this share of loss on, less below.
+ */
+const LOSS_FULL_MARGIN = 0.04;
 /** Multiples of the mean deviation of arrivals that are kept as margin. */
 const DEVIATIONS = 2.5;
 /** Before anything is known: the deviation to expect. */
@@ -26,7 +31,15 @@ const SETTLING_FEEDBACKS = 12;
 /** Inputs whose feedback may still come. */
 const MEMORY_TICKS = 256;
 
-const At = { position: 0, adjusted: 1, sinceMs: 2, mean: 3, deviation: 4, speed: 5 } as const;
+const At = {
+  position: 0,
+  adjusted: 1,
+  sinceMs: 2,
+  mean: 3,
+  deviation: 4,
+  speed: 5,
+  lossTicks: 6,
+} as const;
 
 /**
  * See the head of the file. Positions are ticks with a fraction; tick n is to be computed from n on. Between two
@@ -35,7 +48,7 @@ const At = { position: 0, adjusted: 1, sinceMs: 2, mean: 3, deviation: 4, speed:
 export class InputClock {
   readonly #tickMs: number;
   /** Doubles in one array, so that storing one never allocates. Position and adjusted are as of `sinceMs`. */
-  readonly #values = new Float64Array(6);
+  readonly #values = new Float64Array(7);
   readonly #sent = new SequenceRing(MEMORY_TICKS);
   readonly #adjustedWhenSent = new Float64Array(MEMORY_TICKS);
   #feedbacks = 0;
@@ -68,7 +81,8 @@ export class InputClock {
 
   /** How early they should. */
   get targetMs(): number {
-    return TARGET_TICKS * this.#tickMs + DEVIATIONS * this.#values[At.deviation]!;
+    const ticks = TARGET_TICKS + this.#values[At.lossTicks]!;
+    return ticks * this.#tickMs + DEVIATIONS * this.#values[At.deviation]!;
   }
 
   /** Ticks with a fraction; NaN before the start. */
@@ -99,8 +113,9 @@ export class InputClock {
     values[At.position] = serverTick + (roundTripMs + this.targetMs) / this.#tickMs;
   }
 
-  /** The input of `tick` leaves now. */
-  sent(nowMs: number, tick: number): void {
+  /** The input of `tick` leaves now, on a path that loses such a share of packets. */
+  sent(nowMs: number, tick: number, lossShare: number): void {
+    this.#values[At.lossTicks] = Math.min(1, lossShare / LOSS_FULL_MARGIN);
     this.#steer(nowMs);
     this.#adjustedWhenSent[this.#sent.put(tick)] = this.#values[At.adjusted]!;
   }

@@ -42,7 +42,9 @@ export class InputSender {
   add(tick: number, values: Int32Array, viewTick: number): void {
     const at = this.#ring.put(tick) * this.#fields;
     for (let f = 0; f < this.#fields; f++) this.#rows[at + f] = values[f]!;
-    if (this.#newest < 0) this.#ackedTick = tick - 1;
+    if (tick <= this.#newest) this.#packets.clear();
+    // First, or the clock went back: what was acked of later ticks does not count.
+    if (this.#newest < 0 || tick <= this.#newest) this.#ackedTick = tick - 1;
     this.#newest = tick;
     this.#view[0] = viewTick;
     this.#due = true;

@@ -4,6 +4,7 @@
 import {
   type AddressBook,
   type Channel,
+  type Connection,
   type Crypto,
   type Destination,
   type EndReason,
@@ -18,13 +19,16 @@ import {
 import { FixedStep } from './fixed-step.ts';
 import { ConnectionHost, type HostSink } from './host.ts';
 import { Match, type MatchOptions } from './match.ts';
-import { Session, type SessionPort } from './session.ts';
+import { type AnySession, Session, type SessionPort } from './session.ts';
 
 /** Severity of a log line. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** Called outside the packet path, with plain data. */
 export type Log = (level: LogLevel, event: string, data: Readonly<Record<string, unknown>>) => void;
-/** `where`: 'simulate', 'onSession', 'onEnter', 'onLeave', 'onMessage', 'onRequest', 'onEnd', 'socket'. */
+/**
+ * `where`: 'simulate', 'onTick', 'onRequest', 'onSession', 'onEnter', 'onLeave', 'onMessage', 'onWritable', 'onEnd',
+ * 'socket'.
+ */
 export type OnError = (error: Error, where: string) => void;
 
 /** Options of {@link GameServer}. */
@@ -147,6 +151,8 @@ export class GameServer<S extends GameShape, M extends MessageDeclarations> impl
       secretSeed: (seed[0]! | (seed[1]! << 8) | (seed[2]! << 16) | (seed[3]! << 24)) >>> 0,
       development: this.#options.development ?? false,
       guard: (session, where, call) => this.#guard(session as never, where, call),
+      tooSlow: (session) => this.#port.end(session, 'overflow', ''),
+      observe: (where, call) => this.#observe(where, call),
       stopped: (stopped, error) => {
         this.#log('error', 'match-stopped', { match: stopped.id, error: error.message });
         this.report(error, 'simulate');
@@ -235,9 +241,12 @@ export class GameServer<S extends GameShape, M extends MessageDeclarations> impl
     return {
       messageReceived: (session, bytes, start, end) =>
         this.#message(session as Session<M>, bytes, start, end),
-      end: (session, reason, text) => this.host.close(session.slot, reason, text),
-      rtt: (session) => this.host.connection(session.slot)?.rtt,
-      sent: (session) => this.host.connection(session.slot)?.statistics,
+      end: (session, reason, text) => {
+        if (this.#live(session)) this.host.close(session.slot, reason, text);
+      },
+      guard: (session, where, call) => this.#guard(session as Session<M>, where, call),
+      rtt: (session) => this.#live(session)?.rtt,
+      sent: (session) => this.#live(session)?.statistics,
       get nextTickMs() {
         return server.#step.nextMs;
       },
@@ -245,9 +254,15 @@ export class GameServer<S extends GameShape, M extends MessageDeclarations> impl
     };
   }
 
+  /** The session's connection; an ended session's slot may be somebody else's by now. */
+  #live(session: AnySession): Connection | undefined {
+    const live = this.#sessions.get(session.slot) === session;
+    return live ? this.host.connection(session.slot) : undefined;
+  }
+
   #createHostSink(): HostSink {
     return {
-      requested: (slot) => this.#requested(slot),
+      requested: (slot, ticket) => this.#requested(slot, ticket),
       channels: (slot) => this.#channels(slot),
       opened: (slot) => this.#opened(slot),
       closed: (slot, reason, text) => this.#closed(slot, reason, text),
@@ -255,20 +270,20 @@ export class GameServer<S extends GameShape, M extends MessageDeclarations> impl
     };
   }
 
-  #requested(slot: number): void {
+  #requested(slot: number, ticket: number): void {
     if (this.#closing !== undefined) {
-      this.host.refuse(slot, 'shutdown', this.#closing.text);
+      this.host.refuse(slot, ticket, 'shutdown', this.#closing.text);
       return;
     }
     const fail = (error: Error) => {
-      this.host.refuse(slot, 'error', '');
+      this.host.refuse(slot, ticket, 'error', '');
       this.report(error, 'onRequest');
     };
     try {
       this.#onRequest({
         from: this.host.address(slot),
-        accept: () => this.host.accept(slot),
-        refuse: (text = '') => this.host.refuse(slot, 'refused', text),
+        accept: () => this.host.accept(slot, ticket),
+        refuse: (text = '') => this.host.refuse(slot, ticket, 'refused', text),
         fail,
       });
     } catch (error) {
@@ -320,6 +335,14 @@ export class GameServer<S extends GameShape, M extends MessageDeclarations> impl
       call();
     } catch (error) {
       if (session.ended === undefined) this.#port.end(session, 'error', '');
+      this.report(error as Error, where);
+    }
+  }
+
+  #observe(where: string, call: () => void): void {
+    try {
+      call();
+    } catch (error) {
       this.report(error as Error, where);
     }
   }

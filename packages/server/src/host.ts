@@ -31,8 +31,8 @@ import { ReplyRing } from './reply-ring.ts';
 
 /** What a host asks of and tells to the layer above. A slot is a small number, reused after `ended`. */
 export interface HostSink {
-  /** A proven address wants in: answer with `accept` or `refuse`, now or later. */
-  requested(slot: number): void;
+  /** A proven address wants in: answer with `accept` or `refuse` and the ticket, now or later. */
+  requested(slot: number, ticket: number): void;
   /** The channels of a connection about to be made. */
   channels(slot: number): readonly (readonly [id: number, channel: Channel])[];
   /** The first sealed packet came: the connection is live. */
@@ -150,12 +150,14 @@ export class ConnectionHost implements Machine {
     }
   }
 
-  /** What is due in every connection should leave now, except where the sink says that it waits. */
+  /** What is due in every connection should leave now, except where the sink says that it waits; acks do not wait. */
   flush(nowMs: number): void {
     const { sink } = this.#options;
     for (let index = 0; index < this.#slots.length; index++) {
       const slot = this.#slots[index]!;
-      if (slot.state === State.live && !sink.waits?.(index)) slot.connection!.flush(nowMs);
+      if (slot.state !== State.live) continue;
+      const connection = slot.connection!;
+      if (connection.ackOverdue(nowMs) || !sink.waits?.(index)) connection.flush(nowMs);
     }
     this.#cursor = 0;
     this.#draining = true;
@@ -183,10 +185,10 @@ export class ConnectionHost implements Machine {
     return this.#replies.empty && !this.#draining ? Number.POSITIVE_INFINITY : this.#nowMs;
   }
 
-  /** Answers a request: makes the connection. */
-  accept(slotIndex: number): void {
+  /** Answers a request: makes the connection. A ticket that has expired does nothing. */
+  accept(slotIndex: number, ticket: number): void {
     const slot = this.#slots[slotIndex];
-    if (slot?.state !== State.deciding) return;
+    if (slot?.state !== State.deciding || slot.localId !== ticket) return;
     const { crypto, timeoutMs } = this.#options;
     const { clientKey, serverKey, nonce } = slot;
     const key = (purpose: number) => deriveKey(crypto, purpose, clientKey, serverKey, nonce);
@@ -209,9 +211,9 @@ export class ConnectionHost implements Machine {
   }
 
   /** Answers a request: no, and why. */
-  refuse(slotIndex: number, reason: EndReason, text: string): void {
+  refuse(slotIndex: number, ticket: number, reason: EndReason, text: string): void {
     const slot = this.#slots[slotIndex];
-    if (slot?.state !== State.deciding) return;
+    if (slot?.state !== State.deciding || slot.localId !== ticket) return;
     this.#replyRefusal(slot.nonce, slot.address, reason, text);
     this.#release(slot);
   }
@@ -293,7 +295,7 @@ export class ConnectionHost implements Machine {
       if (this.#mayRefuse(nowMs)) this.#replyRefusal(hello.nonce, from, 'full', '');
       return Verdict.limited;
     }
-    this.#options.sink.requested(index);
+    this.#options.sink.requested(index, this.#slots[index]!.localId);
     return Verdict.accepted;
   }
 

@@ -61,6 +61,8 @@ export class InputBuffer {
   #newestTick = -1;
   #feedbackDue = false;
   #staged = false;
+  #stagedSequence = -1;
+  #newestSequence = -1;
 
   constructor(fields: readonly Field[]) {
     this.#fields = fields;
@@ -86,7 +88,7 @@ export class InputBuffer {
     return this.#newestTick >= 0;
   }
 
-  /** Newest input tick that came. */
+  /** Newest input tick of the newest packet that came. */
   get newestTick(): number {
     return this.#newestTick;
   }
@@ -108,8 +110,14 @@ export class InputBuffer {
     return this.#missing.has(tick);
   }
 
-  /** Stages an input section. */
-  stage(bytes: Uint8Array, start: number, end: number): Verdict {
+  /** Stages the input section of packet `sequence`. */
+  stage(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    sequence = this.#newestSequence + 1,
+  ): Verdict {
+    this.#stagedSequence = sequence;
     this.#reader.reset(bytes, start, end);
     this.#staged = this.#block.read(this.#reader);
     return this.#staged ? Verdict.accepted : Verdict.malformed;
@@ -132,7 +140,9 @@ export class InputBuffer {
       this.statistics.outOfWindow++;
       return;
     }
-    if (newest > this.#newestTick) {
+    // By packet, not by tick: a client that was far ahead goes back, and must hear how it stands then.
+    if (this.#stagedSequence > this.#newestSequence) {
+      this.#newestSequence = this.#stagedSequence;
       this.#newestTick = newest;
       this.#times[0] = nextMs + (newest - tick - 1) * tickMs - nowMs;
       this.#feedbackDue = true;

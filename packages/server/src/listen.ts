@@ -109,7 +109,8 @@ export class Server<S extends GameShape, M extends MessageDeclarations> {
         request.fail(error as Error);
         this.#driver.pump();
       };
-      Promise.resolve(handler(this.#driver.socket.describe(request.from))).then(decide, fail);
+      const ask = async () => decide(await handler(this.#driver.socket.describe(request.from)));
+      ask().catch(fail);
     });
   }
 

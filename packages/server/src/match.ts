@@ -36,6 +36,10 @@ export interface MatchPort {
   /** Calls user code on behalf of a session: a throw ends that session. */
   guard(session: Session<never>, where: string, call: () => void): void;
   stopped(match: Match, error: Error): void;
+  /** Calls user code on behalf of nobody: a throw is reported. */
+  observe(where: string, call: () => void): void;
+  /** The session does not take its events any more. */
+  tooSlow(session: Session<never>): void;
 }
 
 const SNAPSHOT_HZ = 30;
@@ -88,7 +92,9 @@ export class Match<
     this.#shared = new RecordCache(this.#codecs);
     const kinds = game.effectKinds.map((kind) => kind.fields);
     this.#effects = new EffectsWriter(kinds, MESSAGE_BYTES_MAX);
-    this.#world.effects = { emitted: (...effect) => this.#emit(...effect) };
+    this.#world.effects = {
+      emitted: (kind, tick, entity, n, values) => this.#emit(kind, tick, entity, n, values),
+    };
   }
 
   /** The rows, for code between ticks. */
@@ -161,7 +167,8 @@ export class Match<
     );
     this.#sessions.add(session);
     const length = writeEnter(EVENT_HEAD, session.epoch, this.#world.tick + 1, this.seed);
-    session.events.send(EVENT_HEAD, 0, length);
+    this.#tell(session, length);
+    if (session.ended !== undefined) return;
     this.#port.guard(session as never, 'onEnter', () => this.#onEnter(session));
   }
 
@@ -170,7 +177,7 @@ export class Match<
     if (!this.#sessions.delete(session)) return;
     this.#port.guard(session as never, 'onLeave', () => this.#onLeave(session));
     for (const id of [...(session.seat?.owned ?? [])]) this.#despawn(id);
-    session.events.send(EVENT_HEAD, 0, writeLeave(EVENT_HEAD, session.epoch));
+    this.#tell(session, writeLeave(EVENT_HEAD, session.epoch));
     session.seat = undefined;
     session.match = undefined;
   }
@@ -197,17 +204,24 @@ export class Match<
     try {
       this.#world.step(tick);
       this.#sendEffects();
-      for (const session of this.#sessions) session.seat?.simulated(tick, this.snapshotInterval);
-      this.#onTick(tick);
     } catch (error) {
       this.#stop(error as SimulationError);
+      return;
     }
+    for (const session of this.#sessions) session.seat?.simulated(tick, this.snapshotInterval);
+    this.#port.observe('onTick', () => this.#onTick(tick));
   }
 
   /** For the server, before a flush. */
   prepare(): void {
     if (this.#stoppedBy !== undefined) return;
     for (const session of this.#sessions) session.seat?.prepare();
+  }
+
+  /** Entering and leaving must be known: a client so far behind that it cannot be told is put out. */
+  #tell(session: Session<M>, length: number): void {
+    if (session.events.send(EVENT_HEAD, 0, length) !== 'full') return;
+    this.#port.tooSlow(session as never);
   }
 
   #stop(error: Error): void {

@@ -117,8 +117,8 @@ export class Seat {
     return this.#snapshots.write(this.epoch, this.inputs, out, start, end, sequence);
   }
 
-  stage(bytes: Uint8Array, start: number, end: number): Verdict {
-    return this.inputs.stage(bytes, start, end);
+  stage(bytes: Uint8Array, start: number, end: number, sequence: number): Verdict {
+    return this.inputs.stage(bytes, start, end, sequence);
   }
 
   acked(sequence: number): void {

@@ -29,6 +29,8 @@ export interface SessionMatch {
 export interface SessionPort {
   messageReceived(session: AnySession, bytes: Uint8Array, start: number, end: number): void;
   end(session: AnySession, reason: EndReason, text: string): void;
+  /** Calls user code on behalf of the session: a throw ends it. */
+  guard(session: AnySession, where: string, call: () => void): void;
   rtt(session: AnySession): RttEstimator | undefined;
   sent(session: AnySession): SentStatistics | undefined;
   /** When the next tick is due, and how long a tick is. */
@@ -111,7 +113,7 @@ export class Session<M extends MessageDeclarations = MessageDeclarations> {
 
   /** Calls once, when after a 'full' there is room again. */
   onWritable(callback: () => void): void {
-    this.#messages.onWritable(callback);
+    this.#messages.onWritable(() => this.#port.guard(this, 'onWritable', callback));
   }
 
   /** Puts the client out; it is told 'kicked' and the text. */
@@ -156,9 +158,9 @@ class StateChannel implements Channel {
   }
 
   /** Without a seat, inputs are of an old place: kept from nobody, used by nobody. */
-  read(_nowMs: number, bytes: Uint8Array, start: number, end: number): Verdict {
+  read(_nowMs: number, bytes: Uint8Array, start: number, end: number, sequence: number): Verdict {
     this.#staged = this.#session.seat;
-    return this.#staged?.stage(bytes, start, end) ?? Verdict.accepted;
+    return this.#staged?.stage(bytes, start, end, sequence) ?? Verdict.accepted;
   }
 
   commit(nowMs: number): void {

@@ -61,7 +61,7 @@ function crowd(clients: number, seed: number, options: Partial<HostOptions> = {}
     crypto: simulatedCrypto(seed),
     addresses: new SimulatedAddressBook(),
     sink: {
-      requested: (slot) => host.accept(slot),
+      requested: (slot, ticket) => host.accept(slot, ticket),
       channels: (slot) => {
         const channel = new ReliableOrderedChannel((bytes, start) =>
           serverGot.push(`${slot}:${bytes[start]}`),

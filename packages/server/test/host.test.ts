@@ -26,6 +26,8 @@ class Fixture {
   readonly host: ConnectionHost;
   answer: 'accept' | 'refuse' | 'wait' = 'accept';
   nowMs = 10_000;
+  /** Of the last request. */
+  ticket = 0;
 
   constructor(options: Partial<HostOptions> = {}) {
     this.host = new ConnectionHost({
@@ -33,10 +35,11 @@ class Fixture {
       crypto: simulatedCrypto(1),
       addresses: new SimulatedAddressBook(),
       sink: {
-        requested: (slot) => {
+        requested: (slot, ticket) => {
           this.events.push(`requested ${slot}`);
-          if (this.answer === 'accept') this.host.accept(slot);
-          if (this.answer === 'refuse') this.host.refuse(slot, 'refused', 'not you');
+          this.ticket = ticket;
+          if (this.answer === 'accept') this.host.accept(slot, ticket);
+          if (this.answer === 'refuse') this.host.refuse(slot, ticket, 'refused', 'not you');
         },
         channels: () => [],
         opened: (slot) => this.events.push(`opened ${slot}`),
@@ -196,11 +199,27 @@ describe('a proof', () => {
     f.receive(bytes);
     expect(f.receive(bytes)).toBe(Verdict.duplicate);
     expect(f.replies()).toEqual([]);
-    f.host.accept(0);
-    f.host.accept(0);
-    f.host.refuse(0, 'refused', '');
+    f.host.accept(0, f.ticket);
+    f.host.accept(0, f.ticket);
+    f.host.refuse(0, f.ticket, 'refused', '');
     expect(f.replies().length).toBe(1);
-    f.host.accept(5);
+    f.host.accept(5, f.ticket);
+  });
+
+  test('a decision that comes too late is not taken for the next in the slot', () => {
+    const f = new Fixture();
+    f.answer = 'wait';
+    f.receive(proof(hello(1), f.cookie(hello(1))));
+    const late = f.ticket;
+    f.nowMs += 5000;
+    f.host.advance(f.nowMs);
+    f.receive(proof(hello(2), f.cookie(hello(2))));
+    f.host.accept(0, late);
+    f.host.refuse(0, late, 'refused', '');
+    expect(f.host.connection(0)).toBeUndefined();
+    expect(f.replies()).toEqual([]);
+    f.host.accept(0, f.ticket);
+    expect(f.replies().length).toBe(1);
   });
 
   test('refused: told why, and the slot is free', () => {
@@ -239,7 +258,7 @@ describe('a proof', () => {
       expect(f.host.used).toBe(1);
       f.host.advance(f.nowMs + 5000);
       expect(f.host.used).toBe(0);
-      f.host.accept(0);
+      f.host.accept(0, f.ticket);
       expect(f.host.connection(0)).toBeUndefined();
       expect(f.events).toEqual(['requested 0']);
     }

@@ -55,8 +55,11 @@ class Fixture {
     return bytes.slice(0, writer.finish());
   }
 
-  receive(bytes: Uint8Array, nowMs = 0, nextMs = 5): Verdict {
-    const verdict = this.buffer.stage(bytes, 0, bytes.length);
+  sequence = 0;
+
+  /** `sequence` of the packet that brings it; by default each is newer than the one before. */
+  receive(bytes: Uint8Array, nowMs = 0, nextMs = 5, sequence = this.sequence++): Verdict {
+    const verdict = this.buffer.stage(bytes, 0, bytes.length, sequence);
     if (verdict === Verdict.accepted) {
       this.buffer.commit(nowMs, this.epoch, this.tick, nextMs, TICK_MS);
     }
@@ -190,13 +193,23 @@ describe('InputBuffer', () => {
     expect(f.buffer.slackMs).toBe(4 + 3 * TICK_MS);
     expect(f.buffer.takeFeedback()).toBe(true);
     expect(f.buffer.takeFeedback()).toBe(false);
-    // An older one says nothing new; a late one does, by how much.
-    f.receive(f.packet(102, [{ dx: 0 }]), 1001, 1004);
+    // An overtaken packet says nothing new; a late one does, by how much.
+    f.receive(f.packet(102, [{ dx: 0 }]), 1001, 1004, -1);
     expect(f.buffer.takeFeedback()).toBe(false);
     f.tick = 110;
     f.receive(f.packet(108, [{ dx: 0 }]), 1101, 1104);
     expect(f.buffer.slackMs).toBe(3 - 3 * TICK_MS);
     expect(f.buffer.newestTick).toBe(108);
+  });
+
+  test('a client that was far ahead and goes back is told how it stands', () => {
+    const f = new Fixture();
+    f.receive(f.packet(f.tick + 500, [{ dx: 0 }]), 1000, 1004);
+    expect(f.buffer.takeFeedback()).toBe(true);
+    expect(f.buffer.statistics.outOfWindow).toBe(1);
+    f.receive(f.packet(f.tick + 2, [{ dx: 1 }]), 1001, 1004);
+    expect(f.buffer.takeFeedback()).toBe(true);
+    expect(f.buffer.slackMs).toBe(3 + TICK_MS);
   });
 
   test('the view belongs to the newest input and moves with the older ones', () => {

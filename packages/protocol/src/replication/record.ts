@@ -121,7 +121,7 @@ export class RecordCodec {
     const near = this.#near[f]!;
     if (near > 0) {
       const difference = this.#difference(f, value, old);
-      const half = 2 ** (near - 1);
+      const half = 1 << (near - 1);
       const fits = difference >= -half && difference < half;
       writer.write(fits ? 1 : 0, 1);
       if (fits) {
@@ -137,7 +137,7 @@ export class RecordCodec {
     const near = this.#near[f]!;
     if (near === 0 || reader.read(1) === 0) return reader.read(this.#bits[f]!);
     const raw = reader.read(near);
-    const value = old + (raw >= 2 ** (near - 1) ? raw - 2 ** near : raw);
+    const value = old + (raw >= 1 << (near - 1) ? raw - (1 << near) : raw);
     if (this.#wraps[f] === 0) return value;
     const range = this.#max[f]! + 1;
     return ((value % range) + range) % range;

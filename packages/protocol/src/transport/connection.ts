@@ -107,6 +107,11 @@ export class Connection {
     return this.#sent.rtt;
   }
 
+  /** Share of recent packets of ours that were lost, 0 to 1. */
+  get lossShare(): number {
+    return this.#sent.lossShare;
+  }
+
   get statistics(): SentStatistics {
     return this.#sent.statistics;
   }
@@ -253,7 +258,8 @@ export class Connection {
     this.#times[At.oldestUnacked] = nowMs;
   }
 
-  #ackOverdue(nowMs: number): boolean {
+  /** Whether an ack has waited for a packet to ride in as long as it may. */
+  ackOverdue(nowMs: number): boolean {
     return this.#ackOwed && nowMs >= this.#times[At.oldestUnacked]! + ACK_DELAY_MAX_MS;
   }
 
@@ -274,7 +280,7 @@ export class Connection {
       writer.u8(0);
       eliciting = true;
     }
-    if (writer.position === bodyStart && !this.#ackOverdue(nowMs)) return 0;
+    if (writer.position === bodyStart && !this.ackOverdue(nowMs)) return 0;
     return this.#finishPacket(nowMs, out, start, mask, eliciting);
   }
 

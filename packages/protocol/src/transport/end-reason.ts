@@ -23,7 +23,9 @@ export type EndReason =
   /** No answer to the request to connect. */
   | 'unreachable'
   /** The caller's AbortSignal fired. */
-  | 'aborted';
+  | 'aborted'
+  /** The client does not acknowledge what it must know: its queue is full. */
+  | 'overflow';
 
 /** Order = wire value; append only. */
 export const endReasons: readonly EndReason[] = [
@@ -38,6 +40,7 @@ export const endReasons: readonly EndReason[] = [
   'game',
   'unreachable',
   'aborted',
+  'overflow',
 ];
 
 /** Bytes of text that travel with an end. */

@@ -24,6 +24,9 @@ const TAIL_BACKOFF_MAX = 64;
 /** The peer may hold an ack this long for a packet to carry it. */
 const PEER_ACK_DELAY_MS = 50;
 
+/** Weight of one verdict in the recent loss: about the last second of a game. */
+const LOSS_SMOOTHING = 1 / 64;
+
 /** What acks have shown so far. */
 export interface SentStatistics {
   readonly acked: number;
@@ -42,6 +45,7 @@ export class SentWindow {
   readonly #state = new Uint8Array(SENT_WINDOW);
   readonly #channels = new Int32Array(SENT_WINDOW);
   readonly #sentAtMs = new Float64Array(SENT_WINDOW);
+  readonly #lossShare = new Float64Array(1);
   #next = 0;
   #oldest = 0;
   #inFlight = 0;
@@ -55,6 +59,11 @@ export class SentWindow {
 
   get statistics(): SentStatistics {
     return this.#statistics;
+  }
+
+  /** Share of recent packets that were lost, 0 to 1. */
+  get lossShare(): number {
+    return this.#lossShare[0]!;
   }
 
   /** Sequence of the next packet. */
@@ -151,14 +160,16 @@ export class SentWindow {
     if (sequence < 0 || !this.#ring.has(sequence)) return;
     const slot = this.#ring.slot(sequence);
     const state = this.#state[slot];
+    // Settled before anybody is told: whatever the sink does, there is no second verdict.
+    this.#state[slot] = State.acked;
     if (state === State.lost) this.#statistics.spuriousLosses++;
     if (state === State.inFlight) {
       this.#inFlight--;
       this.#tailBackoff = 1;
       this.#statistics.acked++;
+      this.#lossShare[0]! *= 1 - LOSS_SMOOTHING;
       this.#sink.acked(sequence, this.#channels[slot]!);
     }
-    this.#state[slot] = State.acked;
   }
 
   #lose(sequence: number): void {
@@ -166,6 +177,7 @@ export class SentWindow {
     this.#state[slot] = State.lost;
     this.#inFlight--;
     this.#statistics.lost++;
+    this.#lossShare[0]! += (1 - this.#lossShare[0]!) * LOSS_SMOOTHING;
     this.#sink.lost(sequence, this.#channels[slot]!);
   }
 

@@ -9,6 +9,8 @@ import { openSocket } from './dgram-socket.ts';
 export interface DriverOptions {
   readonly host?: string;
   readonly port?: number;
+  /** See {@link SocketOptions.sendTogether}. */
+  readonly sendTogether?: boolean;
   /** Called with socket errors and with anything thrown out of the machine; the driver goes on. */
   readonly onError: (error: Error) => void;
   /** Called after each pump with the time it took, receiving included. For measurement. */
@@ -40,10 +42,11 @@ export class MachineDriver {
   /** Binds a socket; `attach` then gives it a machine. */
   static async open(options: DriverOptions): Promise<MachineDriver> {
     let driver: MachineDriver | undefined;
-    const { host, port, onError } = options;
+    const { host, port, sendTogether = false, onError } = options;
     const socket = await openSocket({
       ...(host !== undefined && { host }),
       ...(port !== undefined && { port }),
+      sendTogether,
       sink: {
         datagram: (nowMs, bytes, start, end, from) => {
           if (driver === undefined) return;

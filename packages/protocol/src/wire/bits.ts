@@ -141,10 +141,10 @@ export class BitReader {
     let value = 0;
     for (let shift = 0; shift < 32; shift += VAR_GROUP_BITS) {
       const group = this.read(VAR_GROUP_BITS);
-      value += group * 2 ** shift;
+      value |= group << shift;
       if (this.read(1) === 0) {
         if (group === 0 && shift > 0) break;
-        return value;
+        return value >>> 0;
       }
     }
     this.#failed = true;

@@ -139,10 +139,10 @@ export class ByteReader {
     for (let shift = 0; shift < 35; shift += 7) {
       const byte = this.u8();
       if (shift === 28 && byte > 0x0f) break;
-      value += (byte & 0x7f) * 2 ** shift;
+      value |= (byte & 0x7f) << shift;
       if (byte < 0x80) {
         if (byte === 0 && shift > 0) break;
-        return value;
+        return value >>> 0;
       }
     }
     this.#failed = true;
