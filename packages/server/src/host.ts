@@ -165,6 +165,7 @@ export class ConnectionHost implements Machine {
 
   poll(nowMs: number, out: Uint8Array, start: number, to: Destination): number {
     const reply = this.#replies.poll(out, start, to);
+    if (reply > 0 && this.#replies.polledHeld) this.#options.addresses.release(to.address);
     if (reply > 0 || !this.#draining) return reply;
     while (this.#cursor < this.#slots.length) {
       const slot = this.#slots[this.#cursor]!;
@@ -214,8 +215,8 @@ export class ConnectionHost implements Machine {
   refuse(slotIndex: number, ticket: number, reason: EndReason, text: string): void {
     const slot = this.#slots[slotIndex];
     if (slot?.state !== State.deciding || slot.localId !== ticket) return;
-    this.#replyRefusal(slot.nonce, slot.address, reason, text);
-    this.#release(slot);
+    const told = this.#replyRefusal(slot.nonce, slot.address, reason, text, true);
+    this.#release(slot, told);
   }
 
   /** Ends a live connection. */
@@ -364,10 +365,18 @@ export class ConnectionHost implements Machine {
     this.#replies.push(length, slot.address);
   }
 
-  #replyRefusal(nonce: Uint8Array, to: number, reason: EndReason, text: string): void {
-    if (!this.#replies.hasRoom()) return;
+  /** True = the reply waits to be polled, and with `held` lets go of the address then. */
+  #replyRefusal(
+    nonce: Uint8Array,
+    to: number,
+    reason: EndReason,
+    text: string,
+    held = false,
+  ): boolean {
+    if (!this.#replies.hasRoom()) return false;
     const { bytes, offset } = this.#replies;
-    this.#replies.push(writeRefusal(bytes, offset, nonce, reason, text), to);
+    this.#replies.push(writeRefusal(bytes, offset, nonce, reason, text), to, held);
+    return true;
   }
 
   #proven(index: number): void {
@@ -382,8 +391,8 @@ export class ConnectionHost implements Machine {
     if (wasLive) this.#options.sink.closed(index, reason, text, remote);
   }
 
-  #release(slot: Slot): void {
-    this.#options.addresses.release(slot.address);
+  #release(slot: Slot, keepAddress = false): void {
+    if (!keepAddress) this.#options.addresses.release(slot.address);
     slot.state = State.free;
     slot.connection = undefined;
     slot.localId = 0;

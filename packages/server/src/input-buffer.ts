@@ -72,17 +72,6 @@ export class InputBuffer {
     this.#neutral = Int32Array.from(fields, (field) => quantise(field, 0));
   }
 
-  /** Forgets everything: the player has another place. */
-  reset(): void {
-    this.#ring.clear();
-    this.#missing.clear();
-    this.#repeats = 0;
-    this.#everReal = false;
-    this.#newestTick = -1;
-    this.#feedbackDue = false;
-    this.#staged = false;
-  }
-
   /** Whether any input of this place has come. */
   get started(): boolean {
     return this.#newestTick >= 0;

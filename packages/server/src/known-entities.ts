@@ -28,11 +28,6 @@ export class KnownEntities {
     this.#learnedTick = new Float64Array(capacity);
   }
 
-  clear(): void {
-    this.ids.fill(0);
-    this.#highWater = 0;
-  }
-
   /** Starts over with an entity at `tick`: the client has nothing of it in this form. */
   learn(slot: number, id: number, owned: boolean, tick: number): void {
     // What was sent of it in another form still has to be taken back when it goes.

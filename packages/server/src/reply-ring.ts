@@ -10,9 +10,11 @@ export class ReplyRing {
   readonly #bytes = new Uint8Array(REPLIES_MAX * REPLY_BYTES_MAX);
   readonly #lengths = new Int32Array(REPLIES_MAX);
   readonly #addresses = new Float64Array(REPLIES_MAX);
+  readonly #held = new Uint8Array(REPLIES_MAX);
   #first = 0;
   #count = 0;
   #dropped = 0;
+  #polledHeld = false;
 
   /** Answers dropped because the ring was full. */
   get dropped(): number {
@@ -39,10 +41,17 @@ export class ReplyRing {
     return false;
   }
 
-  push(length: number, address: number): void {
+  /** `held` = the address was held for this reply only: the caller lets go of it when the reply was polled. */
+  push(length: number, address: number, held = false): void {
     const at = (this.#first + this.#count++) % REPLIES_MAX;
     this.#lengths[at] = length;
     this.#addresses[at] = address;
+    this.#held[at] = held ? 1 : 0;
+  }
+
+  /** Whether the address of the reply that was polled last is to be let go of. */
+  get polledHeld(): boolean {
+    return this.#polledHeld;
   }
 
   /** Moves the oldest reply to out[start..]; returns its length, 0 = none. */
@@ -52,6 +61,7 @@ export class ReplyRing {
     const length = this.#lengths[this.#first]!;
     for (let i = 0; i < length; i++) out[start + i] = this.#bytes[from + i]!;
     to.address = this.#addresses[this.#first]!;
+    this.#polledHeld = this.#held[this.#first] === 1;
     this.#first = (this.#first + 1) % REPLIES_MAX;
     this.#count--;
     return length;

@@ -28,7 +28,6 @@ export class Seat {
   readonly #snapshots: SnapshotStream;
   readonly #owner: number;
   readonly #owned: number[] = [];
-  readonly #phase: number;
   #snapshotDue = false;
   /** The flush that comes is one with a snapshot. */
   #turn = false;
@@ -46,7 +45,6 @@ export class Seat {
     this.inputs = new InputBuffer(inputFields);
     this.#world = world;
     this.#owner = owner;
-    this.#phase = owner;
     this.#snapshots = new SnapshotStream(world, codecs, owner, shared);
   }
 
@@ -94,7 +92,7 @@ export class Seat {
 
   /** A tick was simulated; every `interval` of them a snapshot is due. Before its first input the client is not listening. */
   simulated(tick: number, interval: number): void {
-    if ((tick + this.#phase) % interval === 0 && this.inputs.started) this.#snapshotDue = true;
+    if ((tick + this.#owner) % interval === 0 && this.inputs.started) this.#snapshotDue = true;
   }
 
   /** Before a flush: collects what a due snapshot has to say. */

@@ -22,10 +22,6 @@ export class SentRecords {
   #next = 0;
   #open = 0;
 
-  clear(): void {
-    this.#packets.clear();
-  }
-
   /** Starts noting the records of packet `sequence`, a snapshot of `tick`. */
   begin(sequence: number, tick: number): void {
     this.#open = this.#packets.put(sequence);

@@ -5,7 +5,7 @@ import type { GameShape, MessageDeclarations } from '@tickwire/protocol';
 import type { SocketStatistics } from '@tickwire/protocol/udp';
 import type { GameServer } from './game-server.ts';
 
-/** Statistics of a server since its start, or since `reset`. */
+/** Statistics of a server since its start. */
 export interface ServerStatistics extends SocketStatistics {
   readonly tickHz: number;
   readonly ticksRun: number;
@@ -46,12 +46,6 @@ export class TickMeter {
     for (let i = 0; i < this.#ticks; i++) this.#tickUs.record(each);
     this.#ticks = 0;
     this.#busyMs = 0;
-  }
-
-  /** Forgets what was measured so far: warm-up. */
-  reset(): void {
-    this.#tickUs.reset();
-    this.#lateUs.reset();
   }
 
   read<S extends GameShape, M extends MessageDeclarations>(

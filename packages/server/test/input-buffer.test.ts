@@ -234,19 +234,6 @@ describe('InputBuffer', () => {
     expect(f.buffer.started).toBe(false);
   });
 
-  test('reset forgets everything', () => {
-    const f = new Fixture();
-    f.send(100, { dx: 1, hold: true });
-    f.step();
-    f.step();
-    f.send(103, { dx: 1 });
-    f.buffer.reset();
-    expect(f.buffer.started).toBe(false);
-    expect(f.buffer.wasMissing(101)).toBe(false);
-    expect(f.buffer.takeFeedback()).toBe(false);
-    expect(f.step()).toEqual([Status.none, 0, 0, 0]);
-  });
-
   test('random bytes never throw, and no tick takes what is out of range', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 10 }), (packets) => {

@@ -96,12 +96,4 @@ describe('KnownEntities', () => {
     known.learn(0, 1, true, 5);
     expect(goneIds()).toEqual([1]);
   });
-
-  test('clear forgets without telling', () => {
-    const { known, goneIds } = scene();
-    known.learn(7, 1, false, 0);
-    known.sentTick[7] = 0;
-    known.clear();
-    expect(goneIds()).toEqual([]);
-  });
 });
