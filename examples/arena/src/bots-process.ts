@@ -54,7 +54,6 @@ class Player {
       });
       client.onEnd((reason) => tell({ type: 'ended', bot: this.number, reason }));
       client.onEnter(() => this.#introduce());
-      if (client.core.match !== undefined) this.#introduce();
     } catch (error) {
       tell({ type: 'ended', bot: this.number, reason: (error as Error).message });
     }
