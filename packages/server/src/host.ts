@@ -13,10 +13,8 @@ import {
   type EndReason,
   type GameIdentity,
   Hello,
-  KEY_BYTES,
   KeyPurpose,
   type Machine,
-  NONCE_BYTES,
   PacketKind,
   readConnectionId,
   readKind,
@@ -28,6 +26,7 @@ import {
   writeRefusal,
 } from '@tickwire/protocol';
 import { ReplyRing } from './reply-ring.ts';
+import { type Slot, SlotState, SlotTable } from './slot-table.ts';
 
 /** What a host asks of and tells to the layer above. A slot is a small number, reused after `ended`. */
 export interface HostSink {
@@ -60,33 +59,15 @@ const HALF_OPEN_MS = 5000;
 /** Refusals to strangers, together, per second. */
 const REFUSALS_PER_SECOND = 100;
 
-const State = { free: 0, deciding: 1, halfOpen: 2, live: 3, leaving: 4 } as const;
-
-/** One place for a connection. */
-class Slot {
-  state: number = State.free;
-  localId = 0;
-  remoteId = 0;
-  address = 0;
-  sinceMs = 0;
-  readonly nonce = new Uint8Array(NONCE_BYTES);
-  readonly clientKey = new Uint8Array(KEY_BYTES);
-  readonly serverKey = new Uint8Array(KEY_BYTES);
-  connection: Connection | undefined;
-}
-
 /** See the head of the file. */
 export class ConnectionHost implements Machine {
   readonly #options: HostOptions;
-  readonly #slots: Slot[] = [];
+  readonly #table: SlotTable;
   readonly #replies = new ReplyRing();
   readonly #cookies: CookieJar;
   readonly #hello = new Hello();
   readonly #cookie = new Uint8Array(20);
-  readonly #idBytes = new Uint8Array(2);
   readonly #verdicts = new Float64Array(verdictNames.length);
-  readonly #maxConnections: number;
-  #used = 0;
   #cursor = 0;
   #draining = false;
   #refusalsLeft = REFUSALS_PER_SECOND;
@@ -95,7 +76,7 @@ export class ConnectionHost implements Machine {
 
   constructor(options: HostOptions) {
     this.#options = options;
-    this.#maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+    this.#table = new SlotTable(options.crypto, options.maxConnections ?? MAX_CONNECTIONS);
     this.#cookies = new CookieJar(options.crypto, options.addresses);
   }
 
@@ -106,13 +87,13 @@ export class ConnectionHost implements Machine {
 
   /** Slots in use, half-open ones included. */
   get used(): number {
-    return this.#used;
+    return this.#table.used;
   }
 
   /** Connections whose peers still have to learn of their end. */
   get unsettled(): number {
     let count = 0;
-    for (const { connection } of this.#slots) if (connection?.settled === false) count++;
+    for (const { connection } of this.#table.slots) if (connection?.settled === false) count++;
     return count;
   }
 
@@ -123,12 +104,12 @@ export class ConnectionHost implements Machine {
 
   /** The connection in `slot`, if it has one. */
   connection(slot: number): Connection | undefined {
-    return this.#slots[slot]?.connection;
+    return this.#table.slots[slot]?.connection;
   }
 
   /** Opaque address of the peer in `slot`. */
   address(slot: number): number {
-    return this.#slots[slot]?.address ?? 0;
+    return this.#table.slots[slot]?.address ?? 0;
   }
 
   receive(nowMs: number, bytes: Uint8Array, start: number, end: number, from: number): Verdict {
@@ -140,12 +121,12 @@ export class ConnectionHost implements Machine {
 
   advance(nowMs: number): void {
     if (nowMs > this.#nowMs) this.#nowMs = nowMs;
-    for (let index = 0; index < this.#slots.length; index++) {
-      const slot = this.#slots[index]!;
-      if (slot.state === State.free) continue;
+    for (let index = 0; index < this.#table.slots.length; index++) {
+      const slot = this.#table.slots[index]!;
+      if (slot.state === SlotState.free) continue;
       slot.connection?.advance(nowMs);
-      if (slot.state === State.leaving) this.#draining = true;
-      const waiting = slot.state === State.deciding || slot.state === State.halfOpen;
+      if (slot.state === SlotState.leaving) this.#draining = true;
+      const waiting = slot.state === SlotState.deciding || slot.state === SlotState.halfOpen;
       if (waiting && nowMs - slot.sinceMs >= HALF_OPEN_MS) this.#release(slot);
     }
   }
@@ -153,9 +134,9 @@ export class ConnectionHost implements Machine {
   /** What is due in every connection should leave now, except where the sink says that it waits; acks do not wait. */
   flush(nowMs: number): void {
     const { sink } = this.#options;
-    for (let index = 0; index < this.#slots.length; index++) {
-      const slot = this.#slots[index]!;
-      if (slot.state !== State.live) continue;
+    for (let index = 0; index < this.#table.slots.length; index++) {
+      const slot = this.#table.slots[index]!;
+      if (slot.state !== SlotState.live) continue;
       const connection = slot.connection!;
       if (connection.ackOverdue(nowMs) || !sink.waits?.(index)) connection.flush(nowMs);
     }
@@ -167,8 +148,8 @@ export class ConnectionHost implements Machine {
     const reply = this.#replies.poll(out, start, to);
     if (reply > 0 && this.#replies.polledHeld) this.#options.addresses.release(to.address);
     if (reply > 0 || !this.#draining) return reply;
-    while (this.#cursor < this.#slots.length) {
-      const slot = this.#slots[this.#cursor]!;
+    while (this.#cursor < this.#table.slots.length) {
+      const slot = this.#table.slots[this.#cursor]!;
       const length = slot.connection?.poll(nowMs, out, start) ?? 0;
       if (length > 0) {
         to.address = slot.address;
@@ -188,12 +169,12 @@ export class ConnectionHost implements Machine {
 
   /** Answers a request: makes the connection. A ticket that has expired does nothing. */
   accept(slotIndex: number, ticket: number): void {
-    const slot = this.#slots[slotIndex];
-    if (slot?.state !== State.deciding || slot.localId !== ticket) return;
+    const slot = this.#table.slots[slotIndex];
+    if (slot?.state !== SlotState.deciding || slot.localId !== ticket) return;
     const { crypto, timeoutMs } = this.#options;
     const { clientKey, serverKey, nonce } = slot;
     const key = (purpose: number) => deriveKey(crypto, purpose, clientKey, serverKey, nonce);
-    slot.state = State.halfOpen;
+    slot.state = SlotState.halfOpen;
     slot.sinceMs = this.#nowMs;
     slot.connection = new Connection({
       remoteId: slot.remoteId,
@@ -213,15 +194,15 @@ export class ConnectionHost implements Machine {
 
   /** Answers a request: no, and why. */
   refuse(slotIndex: number, ticket: number, reason: EndReason, text: string): void {
-    const slot = this.#slots[slotIndex];
-    if (slot?.state !== State.deciding || slot.localId !== ticket) return;
+    const slot = this.#table.slots[slotIndex];
+    if (slot?.state !== SlotState.deciding || slot.localId !== ticket) return;
     const told = this.#replyRefusal(slot.nonce, slot.address, reason, text, true);
     this.#release(slot, told);
   }
 
   /** Ends a live connection. */
   close(slotIndex: number, reason: EndReason, text: string): void {
-    this.#slots[slotIndex]?.connection?.close(this.#nowMs, reason, text);
+    this.#table.slots[slotIndex]?.connection?.close(this.#nowMs, reason, text);
     this.#draining = true;
   }
 
@@ -248,7 +229,7 @@ export class ConnectionHost implements Machine {
     if (end - start < DATA_PACKET_BYTES_MIN) return Verdict.malformed;
     const id = readConnectionId(bytes, start);
     const index = id & 0xffff;
-    const slot = this.#slots[index];
+    const slot = this.#table.slots[index];
     if (slot?.connection === undefined || slot.localId !== id) return Verdict.unknown;
     if (slot.address !== from) return Verdict.unexpected;
     const verdict = slot.connection.receive(nowMs, bytes, start, end);
@@ -289,14 +270,16 @@ export class ConnectionHost implements Machine {
     if (!hello.readProof(bytes, start, end)) return Verdict.malformed;
     if (this.#mismatch(hello) !== undefined) return Verdict.unexpected;
     if (!this.#cookies.check(nowMs, hello.nonce, from, hello.cookie)) return Verdict.forged;
-    const known = this.#find(hello);
+    const known = this.#table.find(hello);
     if (known !== undefined) return this.#repeatAccept(known);
-    const index = this.#takeSlot(hello, nowMs, from);
+    const index = this.#table.take(hello, nowMs);
     if (index < 0) {
       if (this.#mayRefuse(nowMs)) this.#replyRefusal(hello.nonce, from, 'full', '');
       return Verdict.limited;
     }
-    this.#options.sink.requested(index, this.#slots[index]!.localId);
+    const slot = this.#table.slots[index]!;
+    slot.address = this.#options.addresses.hold(from);
+    this.#options.sink.requested(index, slot.localId);
     return Verdict.accepted;
   }
 
@@ -314,45 +297,9 @@ export class ConnectionHost implements Machine {
     return this.#refusalsLeft > 0 && this.#refusalsLeft-- > 0;
   }
 
-  #find(hello: Hello): Slot | undefined {
-    for (const slot of this.#slots) {
-      if (slot.state === State.free || slot.remoteId !== hello.clientId) continue;
-      let same = true;
-      for (let i = 0; i < NONCE_BYTES; i++) same &&= slot.nonce[i] === hello.nonce[i];
-      if (same) return slot;
-    }
-    return undefined;
-  }
-
   #repeatAccept(slot: Slot): Verdict {
-    if (slot.state === State.halfOpen) this.#replyAccept(slot);
+    if (slot.state === SlotState.halfOpen) this.#replyAccept(slot);
     return Verdict.duplicate;
-  }
-
-  #takeSlot(hello: Hello, nowMs: number, from: number): number {
-    let index = this.#slots.findIndex((slot) => slot.state === State.free);
-    if (index < 0) {
-      if (this.#slots.length >= this.#maxConnections) return -1;
-      index = this.#slots.push(new Slot()) - 1;
-    }
-    const slot = this.#slots[index]!;
-    slot.state = State.deciding;
-    slot.localId = this.#newId(index);
-    slot.remoteId = hello.clientId;
-    slot.address = this.#options.addresses.hold(from);
-    slot.sinceMs = nowMs;
-    slot.nonce.set(hello.nonce);
-    slot.clientKey.set(hello.clientKey);
-    this.#options.crypto.randomBytes(slot.serverKey);
-    this.#used++;
-    return index;
-  }
-
-  /** Low half: the slot. High half: random, not 0, so that ids of earlier holders of the slot do not fit. */
-  #newId(index: number): number {
-    this.#options.crypto.randomBytes(this.#idBytes);
-    const high = this.#idBytes[0]! | (this.#idBytes[1]! << 8) || 1;
-    return ((high << 16) | index) >>> 0;
   }
 
   #replyAccept(slot: Slot): void {
@@ -380,22 +327,19 @@ export class ConnectionHost implements Machine {
   }
 
   #proven(index: number): void {
-    this.#slots[index]!.state = State.live;
+    this.#table.slots[index]!.state = SlotState.live;
     this.#options.sink.opened(index);
   }
 
   #closed(index: number, reason: EndReason, text: string, remote: boolean): void {
-    const slot = this.#slots[index]!;
-    const wasLive = slot.state === State.live;
-    slot.state = State.leaving;
+    const slot = this.#table.slots[index]!;
+    const wasLive = slot.state === SlotState.live;
+    slot.state = SlotState.leaving;
     if (wasLive) this.#options.sink.closed(index, reason, text, remote);
   }
 
   #release(slot: Slot, keepAddress = false): void {
     if (!keepAddress) this.#options.addresses.release(slot.address);
-    slot.state = State.free;
-    slot.connection = undefined;
-    slot.localId = 0;
-    this.#used--;
+    this.#table.free(slot);
   }
 }
