@@ -24,9 +24,10 @@ export interface ClientStatistics {
   readonly viewDelayTicks: number;
   readonly starvedTicks: number;
   readonly viewedTicks: number;
-  /** Snapshot packets refused: baseline not there, overtaken; ignored: of an earlier place. */
+  /** Snapshot packets refused: baseline not there, overtaken, no room for new entities; ignored: of an earlier place. */
   readonly baselineMissing: number;
   readonly outdated: number;
+  readonly tableFull: number;
   readonly oldEpoch: number;
 }
 
@@ -56,6 +57,7 @@ export function collectStatistics<S extends GameShape>(
     viewedTicks: match?.viewedTicks ?? 0,
     baselineMissing: match?.reader.baselineMissing ?? 0,
     outdated: match?.reader.outdated ?? 0,
+    tableFull: match?.reader.tableFull ?? 0,
     oldEpoch: match?.reader.oldEpoch ?? 0,
   };
 }

@@ -4,6 +4,7 @@
 import {
   blendRow,
   createView,
+  type Field,
   type Game,
   type GameShape,
   quantise,
@@ -73,6 +74,17 @@ export class ClientView<S extends GameShape> {
     }
     // Blending starts from the newer state, so that what does not blend is shown as it is now.
     blendRow(layout, this.#now, 0, this.#before, 0, 1 - fraction, shown.live, to);
-    for (let f = 0; f < layout.stride; f++) shown.live[f]![to]! += correction.errorOf(f, slot);
+    for (let f = 0; f < layout.stride; f++) {
+      const error = correction.errorOf(f, slot);
+      if (error !== 0) shown.live[f]![to] = within(layout.fields[f]!, shown.live[f]![to]! + error);
+    }
   }
+}
+
+/** Brings what wraps back into its turn. */
+function within(field: Field, value: number): number {
+  if (!field.wraps) return value;
+  const turn = (field.max + 1) * field.step;
+  const rest = value % turn;
+  return rest < 0 ? rest + turn : rest;
 }

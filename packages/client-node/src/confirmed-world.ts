@@ -21,13 +21,6 @@ export class ConfirmedWorld {
     this.#samples = tables.map(({ layout }) => new Array(layout.capacity).fill(undefined));
   }
 
-  reset(): void {
-    for (const table of this.tables) table.clear();
-    this.tick = -1;
-    this.wholeTick = -1;
-    this.predictedTick = -1;
-  }
-
   /** Samples of the row in a slot that is in use. */
   samples(archetype: number, slot: number): EntitySamples {
     return this.#samples[archetype]![slot]!;
@@ -46,15 +39,19 @@ export class ConfirmedWorld {
     return slot;
   }
 
+  /** Archetype of an entity, -1 = it is not known. */
+  archetypeOf(id: number): number {
+    for (let a = 0; a < this.tables.length; a++) if (this.tables[a]!.slotOf(id) >= 0) return a;
+    return -1;
+  }
+
   /** The entity is gone; false = it was not known. */
   leave(id: number): boolean {
-    for (const table of this.tables) {
-      const slot = table.slotOf(id);
-      if (slot < 0) continue;
-      table.remove(slot);
-      return true;
-    }
-    return false;
+    const archetype = this.archetypeOf(id);
+    if (archetype < 0) return false;
+    const table = this.tables[archetype]!;
+    table.remove(table.slotOf(id));
+    return true;
   }
 
   /** Takes values[at..] as the row's state at `tick`. */

@@ -1,7 +1,7 @@
 // Smoothing of corrections: what a rollback moved is shown where it was and drifts to where it is, halving its
 // error at a fixed rate. Only what is shown; simulation never sees it.
 
-import type { Table } from '@tickwire/protocol';
+import type { LayoutComponent, Table } from '@tickwire/protocol';
 
 /** The error halves in so long. */
 const HALF_LIFE_MS = 100;
@@ -11,71 +11,104 @@ const NEGLIGIBLE = 1e-4;
 /** Errors of the own rows of one archetype, by interpolated field and slot. */
 export class Correction {
   readonly #table: Table;
+  /** Fields that can be shown between two values. */
   readonly #fields: readonly number[];
+  /** Index into `#fields` by field, -1 = not smoothed. */
+  readonly #indexes: Int16Array;
   readonly #before: readonly Float64Array[];
   readonly #errors: readonly Float64Array[];
+  /** The entity that the errors of a slot belong to, 0 = none. */
+  readonly #ids: Uint32Array;
+  /** Number of the decay at which the slot was last seen as an own row. */
+  readonly #seen: Float64Array;
+  #decays = 0;
   /** Sum of the distances that rollbacks moved rows, and how many moves. */
   movedUnits = 0;
   moves = 0;
 
   constructor(table: Table) {
-    const { components, capacity } = table.layout;
+    const { components, capacity, stride } = table.layout;
     this.#table = table;
-    this.#fields = components.flatMap((component) =>
-      component.interpolate
-        ? Array.from({ length: component.count }, (_, i) => component.first + i)
-        : [],
-    );
+    this.#fields = components.flatMap((component) => smoothFields(table, component));
+    this.#indexes = Int16Array.from({ length: stride }, (_, field) => this.#fields.indexOf(field));
     this.#before = this.#fields.map(() => new Float64Array(capacity));
     this.#errors = this.#fields.map(() => new Float64Array(capacity));
+    this.#ids = new Uint32Array(capacity);
+    this.#seen = new Float64Array(capacity);
   }
 
   /** A rollback is about to change the own rows. */
   begin(): void {
-    this.#eachOwn((slot, i, field) => {
-      this.#before[i]![slot] = this.#table.live[field]![slot]!;
-    });
+    const { live, active, activeCount } = this.#table;
+    for (let n = 0; n < activeCount; n++) {
+      const slot = active[n]!;
+      this.#meet(slot, this.#decays);
+      for (let i = 0; i < this.#fields.length; i++) {
+        this.#before[i]![slot] = live[this.#fields[i]!]![slot]!;
+      }
+    }
   }
 
   /** It has: what it moved becomes error. */
   end(): void {
-    const { layout, active, activeCount } = this.#table;
-    for (let n = 0; n < activeCount; n++) this.#noteMove(active[n]!);
-    this.#eachOwn((slot, i, field) => {
-      const { snapOver } = layout.components[layout.componentOf[field]!]!;
-      const moved = this.#before[i]![slot]! - this.#table.live[field]![slot]!;
-      const error = this.#errors[i]![slot]! + this.#shortWay(field, moved);
-      this.#errors[i]![slot] = Math.abs(error) > snapOver ? 0 : error;
-    });
+    const { active, activeCount } = this.#table;
+    for (let n = 0; n < activeCount; n++) {
+      const slot = active[n]!;
+      this.#noteMove(slot);
+      for (let i = 0; i < this.#fields.length; i++) this.#addError(i, slot);
+    }
   }
 
   /** Time passes. */
   decay(elapsedMs: number): void {
     const factor = 2 ** (-elapsedMs / HALF_LIFE_MS);
-    this.#eachOwn((slot, i) => {
-      const error = this.#errors[i]![slot]! * factor;
-      this.#errors[i]![slot] = Math.abs(error) < NEGLIGIBLE ? 0 : error;
-    });
+    const { active, activeCount } = this.#table;
+    for (let n = 0; n < activeCount; n++) {
+      const slot = active[n]!;
+      this.#meet(slot, this.#decays + 1);
+      for (let i = 0; i < this.#fields.length; i++) {
+        const error = this.#errors[i]![slot]! * factor;
+        this.#errors[i]![slot] = Math.abs(error) < NEGLIGIBLE ? 0 : error;
+      }
+    }
+    this.#decays++;
   }
 
-  /** How far off the field of a row is shown; 0 for fields that are not smoothed. */
+  /** How far off the field of an own row is shown; 0 for fields that are not smoothed. */
   errorOf(field: number, slot: number): number {
-    const i = this.#fields.indexOf(field);
-    return i < 0 ? 0 : this.#errors[i]![slot]!;
+    const i = this.#indexes[field]!;
+    return i < 0 || this.#ids[slot] !== this.#table.ids[slot] ? 0 : this.#errors[i]![slot]!;
   }
 
-  /** The row in `slot` is another one now. */
-  forget(slot: number): void {
-    for (const column of this.#errors) column[slot] = 0;
+  /** Drops what the slot holds of another entity, or of a time before the row was somebody else's for a while. */
+  #meet(slot: number, decay: number): void {
+    const id = this.#table.ids[slot]!;
+    if (this.#ids[slot] !== id || this.#seen[slot]! < decay - 1) {
+      for (const column of this.#errors) column[slot] = 0;
+    }
+    this.#ids[slot] = id;
+    this.#seen[slot] = decay;
+  }
+
+  #addError(index: number, slot: number): void {
+    const { layout, live } = this.#table;
+    const field = this.#fields[index]!;
+    const { snapOver } = layout.components[layout.componentOf[field]!]!;
+    const moved = this.#before[index]![slot]! - live[field]![slot]!;
+    const error = this.#shortWay(field, this.#errors[index]![slot]! + this.#shortWay(field, moved));
+    // As where views blend, turns are no jumps.
+    const jumps = !layout.fields[field]!.wraps && Math.abs(error) > snapOver;
+    this.#errors[index]![slot] = jumps ? 0 : error;
   }
 
   #noteMove(slot: number): void {
-    const { positionX, positionY } = this.#table.layout;
-    const x = this.#fields.indexOf(positionX);
-    const y = this.#fields.indexOf(positionY);
+    const { live, layout } = this.#table;
+    const { positionX, positionY } = layout;
+    const x = positionX < 0 ? -1 : this.#indexes[positionX]!;
+    const y = positionY < 0 ? -1 : this.#indexes[positionY]!;
     if (x < 0 || y < 0) return;
-    const dx = this.#before[x]![slot]! - this.#table.live[positionX]![slot]!;
-    const dy = this.#before[y]![slot]! - this.#table.live[positionY]![slot]!;
+    const dx = this.#before[x]![slot]! - live[positionX]![slot]!;
+    const dy = this.#before[y]![slot]! - live[positionY]![slot]!;
     this.movedUnits += Math.sqrt(dx * dx + dy * dy);
     this.moves++;
   }
@@ -87,11 +120,11 @@ export class Correction {
     if (difference > turn / 2) return difference - turn;
     return difference < -turn / 2 ? difference + turn : difference;
   }
+}
 
-  #eachOwn(visit: (slot: number, index: number, field: number) => void): void {
-    const { active, activeCount } = this.#table;
-    for (let n = 0; n < activeCount; n++) {
-      for (let i = 0; i < this.#fields.length; i++) visit(active[n]!, i, this.#fields[i]!);
-    }
-  }
+/** Fields of an interpolated component that have values in between: a flag or a count would be shown as neither. */
+function smoothFields({ layout }: Table, component: LayoutComponent): number[] {
+  if (!component.interpolate) return [];
+  const fields = Array.from({ length: component.count }, (_, i) => component.first + i);
+  return fields.filter((f) => layout.fields[f]!.kind === 'fixed' || layout.fields[f]!.wraps);
 }

@@ -1,7 +1,9 @@
-// Effects as the user sees them: each key (tick, entity, kind, n) predicted at most once, confirmed at most once,
-// cancelled when a replay no longer says it.
+// Effects as the user sees them: each key (tick, entity, kind, n) predicted at most once, then either confirmed or
+// cancelled, once: cancelled when a replay no longer says it or the server took too long to. What the server says of
+// a cancelled key after all is dropped, as is a replay that says a key again that was confirmed before.
 
-import { dequantise, type EffectKind } from '@tickwire/protocol';
+import { type EffectKind, readEffect } from '@tickwire/protocol';
+import { EffectKeys } from './effect-keys.ts';
 
 /** How sure an effect is. 'confirmed' comes for everybody's effects, 'predicted' and 'cancelled' for one's own. */
 export type EffectPhase = 'predicted' | 'confirmed' | 'cancelled';
@@ -15,8 +17,12 @@ export type EffectHandler = (
   tick: number,
 ) => void;
 
-/** Predicted effects that wait for their confirmation. */
+/** Predicted effects that wait for their confirmation; beyond, an effect is not predicted but only confirmed. */
 const WAITING_MAX = 256;
+/** Predicted effects whose end is remembered. */
+const SETTLED_MAX = 512;
+/** Confirmed effects that had not been predicted and are remembered: those of all others are among them. */
+const UNPREDICTED_MAX = 1024;
 
 /** One predicted effect. */
 interface Waiting {
@@ -34,6 +40,9 @@ export class EffectLedger {
   readonly #kinds: readonly EffectKind[];
   readonly #handler: EffectHandler;
   readonly #waiting: Waiting[] = [];
+  /** Apart, so that a flood of others' effects does not push out what became of one's own. */
+  readonly #settled = new EffectKeys(SETTLED_MAX);
+  readonly #unpredicted = new EffectKeys(UNPREDICTED_MAX);
   #replayedFrom = Number.POSITIVE_INFINITY;
 
   constructor(kinds: readonly EffectKind[], handler: EffectHandler) {
@@ -41,28 +50,30 @@ export class EffectLedger {
     this.#handler = handler;
   }
 
-  reset(): void {
-    this.#waiting.length = 0;
-  }
-
   /** simulate said it on this client. */
   predicted(kind: number, tick: number, entity: number, n: number, values: Int32Array): void {
-    const known = this.#find(kind, tick, entity, n);
-    if (known !== undefined) {
-      known.said = true;
+    const known = this.#indexOf(kind, tick, entity, n);
+    if (known >= 0) {
+      this.#waiting[known]!.said = true;
       return;
     }
-    if (this.#waiting.length === WAITING_MAX) this.#waiting.shift();
-    const payload = this.#payload(kind, values);
+    if (this.#isOver(kind, tick, entity, n) || this.#waiting.length === WAITING_MAX) return;
+    const payload = readEffect(this.#kinds[kind]!, values);
     this.#waiting.push({ kind, tick, entity, n, payload, said: true });
     this.#handler(kind, entity, payload, 'predicted', tick);
   }
 
   /** The server said it. */
   confirmed(kind: number, tick: number, entity: number, n: number, values: Int32Array): void {
-    const known = this.#find(kind, tick, entity, n);
-    if (known !== undefined) this.#waiting.splice(this.#waiting.indexOf(known), 1);
-    this.#handler(kind, entity, this.#payload(kind, values), 'confirmed', tick);
+    const known = this.#indexOf(kind, tick, entity, n);
+    if (known >= 0) {
+      this.#waiting.splice(known, 1);
+      this.#settled.add(kind, tick, entity, n);
+    } else {
+      if (this.#isOver(kind, tick, entity, n)) return;
+      this.#unpredicted.add(kind, tick, entity, n);
+    }
+    this.#handler(kind, entity, readEffect(this.#kinds[kind]!, values), 'confirmed', tick);
   }
 
   /** Ticks after `tick` are about to be computed again. */
@@ -75,35 +86,33 @@ export class EffectLedger {
   replayed(): void {
     for (let i = this.#waiting.length - 1; i >= 0; i--) {
       const effect = this.#waiting[i]!;
-      if (effect.tick <= this.#replayedFrom || effect.said) continue;
-      this.#waiting.splice(i, 1);
-      this.#handler(effect.kind, effect.entity, effect.payload, 'cancelled', effect.tick);
+      if (effect.tick > this.#replayedFrom && !effect.said) this.#cancel(i);
     }
   }
 
   /** Own effects of ticks up to `tick` that the server has had time to confirm and did not are cancelled. */
   expire(tick: number): void {
     for (let i = this.#waiting.length - 1; i >= 0; i--) {
-      const effect = this.#waiting[i]!;
-      if (effect.tick > tick) continue;
-      this.#waiting.splice(i, 1);
-      this.#handler(effect.kind, effect.entity, effect.payload, 'cancelled', effect.tick);
+      if (this.#waiting[i]!.tick <= tick) this.#cancel(i);
     }
   }
 
-  #find(kind: number, tick: number, entity: number, n: number): Waiting | undefined {
-    return this.#waiting.find(
-      (e) => e.tick === tick && e.entity === entity && e.kind === kind && e.n === n,
-    );
+  #cancel(index: number): void {
+    const { kind, tick, entity, n, payload } = this.#waiting[index]!;
+    this.#waiting.splice(index, 1);
+    this.#settled.add(kind, tick, entity, n);
+    this.#handler(kind, entity, payload, 'cancelled', tick);
   }
 
-  #payload(kind: number, values: Int32Array): Record<string, number | boolean> {
-    const { fields, fieldNames } = this.#kinds[kind]!;
-    const payload: Record<string, number | boolean> = {};
-    for (let f = 0; f < fields.length; f++) {
-      const value = dequantise(fields[f]!, values[f]!);
-      payload[fieldNames[f]!] = fields[f]!.boolean ? value !== 0 : value;
+  #isOver(kind: number, tick: number, entity: number, n: number): boolean {
+    return this.#settled.has(kind, tick, entity, n) || this.#unpredicted.has(kind, tick, entity, n);
+  }
+
+  #indexOf(kind: number, tick: number, entity: number, n: number): number {
+    for (let i = 0; i < this.#waiting.length; i++) {
+      const e = this.#waiting[i]!;
+      if (e.tick === tick && e.entity === entity && e.kind === kind && e.n === n) return i;
     }
-    return payload;
+    return -1;
   }
 }

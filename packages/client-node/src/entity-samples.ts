@@ -13,8 +13,9 @@ export class EntitySamples {
   readonly #ticks = new Float64Array(SAMPLE_TICKS).fill(NONE);
   /** Tick of the sample before, by the slot of a sample. */
   readonly #before = new Float64Array(SAMPLE_TICKS);
+  /** Up to when a sample's values are known to hold, by its slot. */
+  readonly #until = new Float64Array(SAMPLE_TICKS);
   #newestTick = NONE;
-  #untilTick = NONE;
   /** Whether the client owns the entity. */
   owned = false;
 
@@ -26,7 +27,6 @@ export class EntitySamples {
   clear(owned: boolean): void {
     this.#ticks.fill(NONE);
     this.#newestTick = NONE;
-    this.#untilTick = NONE;
     this.owned = owned;
   }
 
@@ -40,9 +40,14 @@ export class EntitySamples {
     return (this.#newestTick % SAMPLE_TICKS) * this.stride;
   }
 
-  /** Up to this tick the newest sample's values are known to hold. */
+  /** Up to this tick the newest sample's values are known to hold, -1 = nothing yet. */
   get untilTick(): number {
-    return this.#untilTick;
+    return this.#newestTick < 0 ? NONE : this.untilTickOf(this.#newestTick);
+  }
+
+  /** Up to which tick the values of the sample of exactly `tick`, which is held, are known to hold. */
+  untilTickOf(tick: number): number {
+    return this.#until[tick % SAMPLE_TICKS]!;
   }
 
   /** Takes a row of `tick`, not older than any before. Returns where to put its values. */
@@ -51,13 +56,15 @@ export class EntitySamples {
     if (tick > this.#newestTick) this.#before[slot] = this.#newestTick;
     this.#ticks[slot] = tick;
     this.#newestTick = tick;
-    this.#untilTick = tick;
+    this.#until[slot] = tick;
     return slot * this.stride;
   }
 
   /** Nothing changed up to and including `tick`. */
   extend(tick: number): void {
-    if (tick > this.#untilTick) this.#untilTick = tick;
+    if (this.#newestTick >= 0 && tick > this.untilTick) {
+      this.#until[this.#newestTick % SAMPLE_TICKS] = tick;
+    }
   }
 
   /** Where the values of exactly `tick` start, -1 = not held. */

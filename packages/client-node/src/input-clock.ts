@@ -60,10 +60,6 @@ export class InputClock {
     this.#values[At.speed] = 1;
   }
 
-  get started(): boolean {
-    return this.#started;
-  }
-
   /** 1 = as the server; between 0.9 and 1.1. */
   get speed(): number {
     return this.#values[At.speed]!;

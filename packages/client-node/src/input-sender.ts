@@ -30,14 +30,6 @@ export class InputSender {
     return Math.min(INPUTS_MAX, this.#newest - this.#ackedTick);
   }
 
-  reset(): void {
-    this.#ring.clear();
-    this.#packets.clear();
-    this.#newest = -1;
-    this.#ackedTick = -1;
-    this.#due = false;
-  }
-
   /** The input of the newest tick, quantised; `viewTick` = what the player saw of others, NaN = nothing. */
   add(tick: number, values: Int32Array, viewTick: number): void {
     const at = this.#ring.put(tick) * this.#fields;

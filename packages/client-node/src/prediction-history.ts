@@ -2,22 +2,32 @@
 
 import { type Layout, SequenceRing } from '@tickwire/protocol';
 
-/** Ticks kept: beyond a round trip of two seconds at 60 Hz prediction starts over. */
+/** Ticks kept: twice as far as a replay goes back, so that what is older can still be compared. */
 const HISTORY_TICKS = 128;
 
-/** Own rows of one archetype that are predicted. */
-const ROWS_MAX = 16;
+/** Own rows of one archetype that there is room for at first. */
+const ROWS_AT_FIRST = 16;
 
 /** One archetype's rows at one tick. */
 export class PredictedRows {
   count = 0;
-  readonly ids: Uint32Array;
+  ids: Uint32Array;
   /** [row * stride + field] */
-  readonly values: Int32Array;
+  values: Int32Array;
+  readonly #stride: number;
 
   constructor(stride: number) {
-    this.ids = new Uint32Array(ROWS_MAX);
-    this.values = new Int32Array(ROWS_MAX * stride);
+    this.#stride = stride;
+    this.ids = new Uint32Array(ROWS_AT_FIRST);
+    this.values = new Int32Array(ROWS_AT_FIRST * stride);
+  }
+
+  /** Makes room for so many rows; what was there is lost. Allocates only when a client owns more than ever before. */
+  reserve(rows: number): void {
+    if (rows <= this.ids.length) return;
+    const room = Math.max(rows, 2 * this.ids.length);
+    this.ids = new Uint32Array(room);
+    this.values = new Int32Array(room * this.#stride);
   }
 
   /** Which row has the id, -1 = none. */
@@ -43,11 +53,6 @@ export class PredictionHistory {
     this.#rows = layouts.map((layout) =>
       Array.from({ length: HISTORY_TICKS }, () => new PredictedRows(layout.stride)),
     );
-  }
-
-  clear(): void {
-    this.#ring.clear();
-    this.#inputRing.clear();
   }
 
   /** Forgets what came out, not what was given. */

@@ -68,7 +68,6 @@ export class Prediction<S extends GameShape> {
   readonly #history: PredictionHistory;
   readonly #sink: PredictionSink;
   #comparedTick = -1;
-  #replaying = false;
 
   constructor(game: Game<S>, world: World<S>, confirmed: ConfirmedWorld, sink: PredictionSink) {
     this.#game = game;
@@ -78,19 +77,8 @@ export class Prediction<S extends GameShape> {
     this.#history = new PredictionHistory(game.layouts, game.inputFields.length);
   }
 
-  /** True while ticks are computed again. */
-  get replaying(): boolean {
-    return this.#replaying;
-  }
-
   /** Newest predicted tick, -1 = none. */
   tick = -1;
-
-  reset(): void {
-    this.#history.clear();
-    this.#comparedTick = -1;
-    this.tick = -1;
-  }
 
   /** Ticks up to `tick` will not be predicted: the clock jumped over them. */
   skipTo(tick: number): void {
@@ -136,6 +124,7 @@ export class Prediction<S extends GameShape> {
     this.#history.putRows(tick);
     for (let a = 0; a < this.#world.tables.length; a++) {
       const rows = this.#history.rows(a, tick);
+      rows.reserve(this.#world.tables[a]!.activeCount);
       rows.count = this.#world.saveRows(a, rows.ids, rows.values);
     }
   }
@@ -216,12 +205,7 @@ export class Prediction<S extends GameShape> {
       this.#startOver(tick);
       return;
     }
-    this.#replaying = true;
-    try {
-      for (let t = tick + 1; t <= this.tick; t++) this.#simulate(t);
-    } finally {
-      this.#replaying = false;
-    }
+    for (let t = tick + 1; t <= this.tick; t++) this.#simulate(t);
     if (this.tick < tick) this.tick = tick;
     this.statistics.rollbacks++;
     this.statistics.replayedTicks += Math.max(0, replayed);
@@ -230,7 +214,8 @@ export class Prediction<S extends GameShape> {
 
   #startOver(tick: number): void {
     this.statistics.resyncs++;
-    this.#history.clear();
+    // Inputs stay: the server has them or will, so that later replays need them.
+    this.#history.clearRows();
     this.tick = tick;
     this.#sink.resynchronised(tick);
   }

@@ -20,20 +20,27 @@ export function showSampled(
     from = samples.before(from);
   }
   if (from > position) show(samples, from, from, 0, table, slot);
-  else if (to >= 0) show(samples, from, to, (position - from) / (to - from), table, slot);
+  else if (to >= 0) show(samples, from, to, wayTo(samples, from, to, position), table, slot);
   else showNewest(samples, position, table, slot);
+}
+
+/** How far a row that moved only after it was last known at rest has come on its way between two samples. */
+function wayTo(samples: EntitySamples, from: number, to: number, position: number): number {
+  const rest = samples.untilTickOf(from);
+  return position <= rest ? 0 : (position - rest) / (to - rest);
 }
 
 /** Past the newest sample: at rest if that is known, else going on for a while as between the last two. */
 function showNewest(samples: EntitySamples, position: number, table: Table, slot: number): void {
   const newest = samples.newestTick;
   const before = samples.before(newest);
-  if (samples.untilTick > newest || before < 0 || position <= newest) {
+  if (samples.untilTick > newest || before < 0 || !(position > newest)) {
     show(samples, newest, newest, 0, table, slot);
     return;
   }
   const ticks = Math.min(position - newest, EXTRAPOLATION_TICKS_MAX);
-  show(samples, newest, before, -ticks / (newest - before), table, slot);
+  const rest = Math.min(samples.untilTickOf(before), newest - 1);
+  show(samples, newest, before, -ticks / (newest - rest), table, slot);
 }
 
 function show(

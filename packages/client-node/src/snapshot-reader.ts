@@ -25,9 +25,10 @@ export interface SnapshotSink {
 
 /** See the head of the file. */
 export class SnapshotReader {
-  /** Packets refused because a baseline was not there, or out of order. */
+  /** Packets refused: a baseline was not there, overtaken, no room for their new entities; ignored: of an old epoch. */
   baselineMissing = 0;
   outdated = 0;
+  tableFull = 0;
   oldEpoch = 0;
   readonly #confirmed: ConfirmedWorld;
   readonly #codecs: readonly RecordCodec[];
@@ -40,6 +41,8 @@ export class SnapshotReader {
   readonly #owned = new Uint8Array(RECORDS_MAX);
   readonly #values: Int32Array;
   readonly #stride: number;
+  /** Rows that there is still room for once the packet's gone entities are away, by archetype. */
+  readonly #room: Int32Array;
   #goneCount = 0;
   #count = 0;
   #tick = -1;
@@ -52,6 +55,7 @@ export class SnapshotReader {
     this.#sink = sink;
     this.#stride = Math.max(...codecs.map(({ layout }) => layout.stride));
     this.#values = new Int32Array(RECORDS_MAX * this.#stride);
+    this.#room = new Int32Array(codecs.length);
   }
 
   /** Parses the section. `near`: a tick close to the one it must be of. */
@@ -72,8 +76,9 @@ export class SnapshotReader {
       this.outdated++;
       return Verdict.refused;
     }
-    this.#ignored = false;
-    return this.#readRecords();
+    const verdict = this.#readRecords();
+    this.#ignored = verdict !== Verdict.accepted;
+    return verdict;
   }
 
   /** Puts what was staged into the confirmed world. */
@@ -99,12 +104,39 @@ export class SnapshotReader {
     this.#count = 0;
     this.#goneCount = reader.readVar();
     if (this.#goneCount > GONE_MAX) return Verdict.malformed;
-    for (let i = 0; i < this.#goneCount; i++) this.#gone[i] = reader.readVar();
+    this.#countRoom();
+    for (let i = 0; i < this.#goneCount; i++) this.#readGone(i);
     while (reader.read(1) === 1) {
       const verdict = this.#readGroup();
       if (verdict !== Verdict.accepted) return verdict;
     }
     return reader.atEnd() ? Verdict.accepted : Verdict.malformed;
+  }
+
+  #countRoom(): void {
+    const { tables } = this.#confirmed;
+    for (let a = 0; a < tables.length; a++) {
+      this.#room[a] = tables[a]!.layout.capacity - tables[a]!.count;
+    }
+  }
+
+  #readGone(index: number): void {
+    const id = this.#reader.readVar();
+    const archetype = this.#isGone(id, index) ? -1 : this.#confirmed.archetypeOf(id);
+    if (archetype >= 0) this.#room[archetype]!++;
+    this.#gone[index] = id;
+  }
+
+  #isGone(id: number, among: number): boolean {
+    for (let i = 0; i < among; i++) if (this.#gone[i] === id) return true;
+    return false;
+  }
+
+  /** Whether the record's entity will find a slot: an ack says that all of a packet was kept. */
+  #findRoom(archetype: number, id: number): boolean {
+    const known = this.#confirmed.tables[archetype]!.slotOf(id) >= 0;
+    if (known && !this.#isGone(id, this.#goneCount)) return true;
+    return --this.#room[archetype]! >= 0;
   }
 
   #readGroup(): Verdict {
@@ -123,6 +155,10 @@ export class SnapshotReader {
       this.#ids[this.#count] = id;
       const verdict = this.#readRecord(codec, archetype, id);
       if (verdict !== Verdict.accepted) return verdict;
+      if (!this.#findRoom(archetype, id)) {
+        this.tableFull++;
+        return Verdict.refused;
+      }
       this.#count++;
     }
     return Verdict.accepted;
@@ -158,7 +194,6 @@ export class SnapshotReader {
     const owned = this.#owned[index] === 1;
     const confirmed = this.#confirmed;
     const slot = confirmed.enter(archetype, id, owned);
-    if (slot < 0) return;
     confirmed.confirm(archetype, slot, this.#tick, this.#values, index * this.#stride);
   }
 }

@@ -10,7 +10,7 @@ export {
   type Fields,
 } from './game/component.ts';
 export { defineGame, Game, type GameDefinition } from './game/define-game.ts';
-export type { EffectKind, EffectSink } from './game/effect-emitter.ts';
+export { type EffectKind, type EffectSink, readEffect } from './game/effect-emitter.ts';
 export type {
   FieldValues,
   GameShape,

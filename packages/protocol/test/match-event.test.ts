@@ -131,6 +131,25 @@ describe('match events', () => {
     expect(events).toEqual([]);
   });
 
+  test('of a message whose end is malformed no effect is told', () => {
+    const { events, reader } = collector();
+    const writer = new EffectsWriter([[angle(12), uint(7)], [], [uint(3)]], 60);
+    writer.begin(1);
+    writer.add(0, 9, 0, Int32Array.of(5, 6));
+    writer.add(1, 9, 0, Int32Array.of());
+    const good = writer.finish();
+    expect(reader.read(writer.bytes, 0, good + 1)).toBe(false);
+    expect(reader.read(writer.bytes, 0, good - 1)).toBe(false);
+    expect(events).toEqual([]);
+    expect(reader.read(writer.bytes, 0, good)).toBe(true);
+    expect(events).toHaveLength(2);
+    writer.begin(1);
+    writer.add(0, 9, 0, Int32Array.of(5, 6));
+    writer.add(2, 9, 0, Int32Array.of(5));
+    expect(reader.read(writer.bytes, 0, writer.finish())).toBe(false);
+    expect(events).toHaveLength(2);
+  });
+
   test('random and mutated bytes never throw, and only values in range are told', () => {
     const { reader } = collector();
     const sink = new MatchEventReader(kinds, {

@@ -96,9 +96,10 @@ type Payload = Readonly<Record<string, number | boolean>>;
 /** An effect's payload as users see it, a new object. */
 export function readEffect(kind: EffectKind, values: ArrayLike<number>): FieldValues<Fields> {
   const payload: Record<string, number | boolean> = {};
-  kind.fields.forEach((field, f) => {
+  for (let f = 0; f < kind.fields.length; f++) {
+    const field = kind.fields[f]!;
     const value = dequantise(field, values[f]!);
     payload[kind.fieldNames[f]!] = field.boolean ? value !== 0 : value;
-  });
+  }
   return payload;
 }

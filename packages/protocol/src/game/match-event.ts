@@ -94,13 +94,16 @@ export interface MatchEventSink {
   ): void;
 }
 
-/** Reads match events; what is malformed stops the message and returns false. */
+/** Reads match events; of a malformed message nothing is told and `read` returns false. */
 export class MatchEventReader {
   readonly #kinds: readonly (readonly Field[])[];
   readonly #sink: MatchEventSink;
   readonly #reader = new ByteReader();
   readonly #bits = new BitReader();
   readonly #values: Int32Array;
+  #kind = 0;
+  #entity = 0;
+  #n = 0;
 
   constructor(kinds: readonly (readonly Field[])[], sink: MatchEventSink) {
     this.#kinds = kinds;
@@ -136,21 +139,31 @@ export class MatchEventReader {
     tick: number,
   ): boolean {
     const bits = this.#bits;
+    // Twice over the bits: the sink hears of effects only once all of them are known to be valid.
+    bits.reset(bytes, start, end);
+    while (bits.read(1) === 1) if (!this.#readEffect()) return false;
+    if (!bits.atEnd()) return false;
     bits.reset(bytes, start, end);
     while (bits.read(1) === 1) {
-      const kind = bits.read(8);
-      const entity = bits.readVar();
-      const n = bits.readVar();
-      const fields = this.#kinds[kind];
-      if (fields === undefined) return false;
-      let valid = true;
-      for (let f = 0; f < fields.length; f++) {
-        this.#values[f] = bits.read(fields[f]!.bits);
-        if (this.#values[f]! > fields[f]!.max) valid = false;
-      }
-      if (bits.failed || !valid) return false;
-      this.#sink.effect(epoch, tick, kind, entity, n, this.#values);
+      this.#readEffect();
+      this.#sink.effect(epoch, tick, this.#kind, this.#entity, this.#n, this.#values);
     }
-    return bits.atEnd();
+    return true;
+  }
+
+  /** Reads one effect into the fields; false = malformed. */
+  #readEffect(): boolean {
+    const bits = this.#bits;
+    this.#kind = bits.read(8);
+    this.#entity = bits.readVar();
+    this.#n = bits.readVar();
+    const fields = this.#kinds[this.#kind];
+    if (fields === undefined) return false;
+    let valid = true;
+    for (let f = 0; f < fields.length; f++) {
+      this.#values[f] = bits.read(fields[f]!.bits);
+      if (this.#values[f]! > fields[f]!.max) valid = false;
+    }
+    return valid && !bits.failed;
   }
 }

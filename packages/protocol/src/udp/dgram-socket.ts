@@ -137,6 +137,8 @@ class DgramSocket implements DatagramSocket {
     if (this.#closed) return;
     const count = this.#filled;
     this.#filled = 0;
+    // The queue may have emptied since the last flush: a full one is asked again before anything is dropped.
+    if (this.#arenasLent >= ARENAS_MAX) this.#queueEmpty();
     for (let i = 0; i < count; i++) {
       this.#send(this.#starts[i]!, this.#lengths[i]!, this.#tos[i]!);
     }
@@ -190,7 +192,8 @@ class DgramSocket implements DatagramSocket {
 
   /** The arena is full: reuse it if nothing of it waits in the socket, else lend it to the system. */
   #renewArena(): void {
-    if (this.#queueEmpty()) {
+    // With all arenas lent, what was in this one has been dropped.
+    if (this.#arenasLent >= ARENAS_MAX || this.#queueEmpty()) {
       this.#arenaAt = 0;
       return;
     }
