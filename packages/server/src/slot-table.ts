@@ -44,12 +44,11 @@ export class SlotTable {
     return this.#used;
   }
 
-  /** The slot that the same proof took before. */
+  /** The slot that the same proof took before. The nonce alone tells: the cookie binds it to the address. */
   find(hello: Hello): Slot | undefined {
     for (const slot of this.slots) {
-      if (slot.state === SlotState.free || slot.remoteId !== hello.clientId) continue;
-      let same = true;
-      for (let i = 0; i < NONCE_BYTES; i++) same &&= slot.nonce[i] === hello.nonce[i];
+      let same = slot.state !== SlotState.free;
+      for (let i = 0; same && i < NONCE_BYTES; i++) same = slot.nonce[i] === hello.nonce[i];
       if (same) return slot;
     }
     return undefined;

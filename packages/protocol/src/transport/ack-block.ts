@@ -19,7 +19,7 @@ const HISTORY_BYTES = ACK_HISTORY / 8;
 const DELAY_UNITS_PER_MS = 16;
 const DELAY_UNITS_MAX = 0xffff;
 /** A peer that claims more is not believed: it could make any path look fast. */
-const DELAY_MS_MAX = 500;
+export const DELAY_MS_MAX = 500;
 
 /** The longest ack block. */
 export const ACK_BLOCK_BYTES_MAX = 1 + 2 + 2 + 1 + HISTORY_BYTES;

@@ -3,7 +3,7 @@
 
 import { expandSequence } from '../wire/sequence.ts';
 import { SequenceRing } from '../wire/sequence-ring.ts';
-import type { AckBlock } from './ack-block.ts';
+import { type AckBlock, DELAY_MS_MAX } from './ack-block.ts';
 import { ACK_HISTORY } from './received-window.ts';
 import { RttEstimator } from './rtt.ts';
 
@@ -153,6 +153,8 @@ export class SentWindow {
     // A late ack counts as well: each packet has a sequence of its own, so there is no doubt which was acked,
     // and without it a path slower than the first guess would stay unknown for ever.
     if (state === State.none || state === State.acked) return;
+    // Nobody hurries to ack a packet that asks for none: where the delay is cut off, the rest would count as way.
+    if (state === State.quiet && block.delayMs >= DELAY_MS_MAX) return;
     this.rtt.sample(nowMs, this.#sentAtMs, slot, block);
   }
 
