@@ -3,25 +3,31 @@
 import { lookup } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
 import { parseArgs } from 'node:util';
-import type { LinkOptions } from '@tickwire/netsim';
+import { type Condition, type LinkOptions, preset, presets } from '@tickwire/netsim';
 import { TickwireError } from '@tickwire/protocol';
 import { UdpProxy } from './udp-proxy.ts';
 
 /** The text of `tickwire proxy --help`. */
-const proxyHelp = `tickwire proxy --listen PORT --to HOST:PORT [options]
+export const proxyHelp = `tickwire proxy --listen PORT --to HOST:PORT [options]
 
 Passes UDP datagrams between any number of clients and one server over a simulated bad network.
-Every option of the network applies to each direction.
+Every option of the network applies to each direction; without --preset, nothing happens that is not asked for.
 
   --listen PORT      port to listen on; 0 takes a free one
   --to HOST:PORT     the server; IPv6 as [::1]:7777
   --host ADDR        address to listen on                          (127.0.0.1)
+  --preset NAME      ${Object.keys(presets).join(', ')}:
+                     up and down as such a network has them; the options below override
   --latency MS       one-way delay                                 (0)
   --jitter MS        delay varies by so much, plus or minus        (0)
   --loss PCT         datagrams lost, 0 to 100                      (0)
   --duplicate PCT    datagrams delivered twice                     (0)
   --reorder PCT      datagrams held back, so that later ones pass  (0)
+  --corrupt PCT      datagrams with 1 to 3 bits flipped            (0)
+  --mtu BYTES        larger datagrams vanish, headers included     (unlimited)
   --rate KBPS        bandwidth per client in kbit/s, headers included (unlimited)
+  --queue BYTES      what may wait for bandwidth                   (65536)
+  --queue-policy P   whom a full queue drops: tail, the newcomer; head, the oldest (tail)
   --seed N           decides every chance                          (1)
   --stats            print a line of JSON every second
   --help             print this
@@ -37,20 +43,29 @@ export interface ProxyArguments {
   listenPort: number;
   targetHost: string;
   targetPort: number;
-  link: LinkOptions;
+  /** From each client to the server. */
+  linkUp: LinkOptions;
+  /** From the server to each client. */
+  linkDown: LinkOptions;
   seed: number;
 }
 
-const argumentOptions = {
+/** Every option of `tickwire proxy`. */
+export const argumentOptions = {
   listen: { type: 'string' },
   to: { type: 'string' },
   host: { type: 'string', default: '127.0.0.1' },
-  latency: { type: 'string', default: '0' },
-  jitter: { type: 'string', default: '0' },
-  loss: { type: 'string', default: '0' },
-  duplicate: { type: 'string', default: '0' },
-  reorder: { type: 'string', default: '0' },
+  preset: { type: 'string' },
+  latency: { type: 'string' },
+  jitter: { type: 'string' },
+  loss: { type: 'string' },
+  duplicate: { type: 'string' },
+  reorder: { type: 'string' },
+  corrupt: { type: 'string' },
+  mtu: { type: 'string' },
   rate: { type: 'string' },
+  queue: { type: 'string' },
+  'queue-policy': { type: 'string' },
   seed: { type: 'string', default: '1' },
   stats: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
@@ -61,6 +76,8 @@ export function parseProxyArguments(args: readonly string[]): ProxyArguments {
   const values = parseStrictly(args);
   if (values.help) return { ...unused, help: true };
   const target = parseTarget(values.to);
+  const { up, down } = values.preset === undefined ? plain : parsePreset(values.preset);
+  const own = parseLink(values);
   return {
     help: false,
     stats: values.stats,
@@ -68,15 +85,8 @@ export function parseProxyArguments(args: readonly string[]): ProxyArguments {
     listenPort: parseNumber('--listen', values.listen, 0, 65535, true),
     targetHost: target.host,
     targetPort: target.port,
-    link: {
-      latencyMs: parseNumber('--latency', values.latency, 0, 60_000),
-      jitterMs: parseNumber('--jitter', values.jitter, 0, 60_000),
-      loss: parseNumber('--loss', values.loss, 0, 100) / 100,
-      duplicate: parseNumber('--duplicate', values.duplicate, 0, 100) / 100,
-      reorder: parseNumber('--reorder', values.reorder, 0, 100) / 100,
-      rateKbps:
-        values.rate === undefined ? undefined : parseNumber('--rate', values.rate, 0.001, 1e9),
-    },
+    linkUp: { ...up, ...own },
+    linkDown: { ...down, ...own },
     seed: parseNumber('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER, true),
   };
 }
@@ -88,9 +98,48 @@ const unused: ProxyArguments = {
   listenPort: 0,
   targetHost: '',
   targetPort: 0,
-  link: {},
+  linkUp: {},
+  linkDown: {},
   seed: 0,
 };
+
+const plain = { up: {}, down: {} };
+
+type Values = ReturnType<typeof parseStrictly>;
+
+/** The options of the network that were given, and no others, so that they can lie over a preset. */
+function parseLink(values: Values): LinkOptions {
+  const link: LinkOptions = {};
+  const { latency, jitter, loss, duplicate, reorder, corrupt, mtu, rate, queue } = values;
+  if (latency !== undefined) link.latencyMs = parseNumber('--latency', latency, 0, 60_000);
+  if (jitter !== undefined) link.jitterMs = parseNumber('--jitter', jitter, 0, 60_000);
+  if (loss !== undefined) link.loss = parseFraction('--loss', loss);
+  if (duplicate !== undefined) link.duplicate = parseFraction('--duplicate', duplicate);
+  if (reorder !== undefined) link.reorder = parseFraction('--reorder', reorder);
+  if (corrupt !== undefined) link.corrupt = parseFraction('--corrupt', corrupt);
+  if (mtu !== undefined) link.mtuBytes = parseNumber('--mtu', mtu, 28, 65_535, true);
+  if (rate !== undefined) link.rateKbps = parseNumber('--rate', rate, 0.001, 1e9);
+  if (queue !== undefined) link.queueBytes = parseNumber('--queue', queue, 0, 1 << 30, true);
+  if (values['queue-policy'] !== undefined) link.queuePolicy = parsePolicy(values['queue-policy']);
+  return link;
+}
+
+function parseFraction(name: string, percent: string): number {
+  return parseNumber(name, percent, 0, 100) / 100;
+}
+
+function parsePolicy(text: string): 'tail' | 'head' {
+  if (text === 'tail' || text === 'head') return text;
+  throw new TickwireError('usage', `--queue-policy is '${text}'; give tail or head`);
+}
+
+function parsePreset(name: string): Condition {
+  try {
+    return preset(name);
+  } catch (error) {
+    throw new TickwireError('usage', `--preset: ${error instanceof Error ? error.message : error}`);
+  }
+}
 
 function parseStrictly(args: readonly string[]) {
   try {

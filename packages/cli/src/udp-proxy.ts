@@ -11,6 +11,7 @@ import {
   type LinkOptions,
   Prng,
   resolveLink,
+  zeroCounters,
 } from '@tickwire/netsim';
 
 /** Clients at once; a stranger beyond is not served until one expires. Each costs a socket. */
@@ -37,8 +38,10 @@ export interface UdpProxyOptions {
   listenPort: number;
   targetHost: string;
   targetPort: number;
-  /** Each direction of each client. */
-  link: LinkOptions;
+  /** From each client to the target. */
+  linkUp: LinkOptions;
+  /** From the target to each client. */
+  linkDown: LinkOptions;
   seed: number;
   /** Default 4096. */
   clientsMax?: number;
@@ -90,7 +93,8 @@ export class UdpProxy {
 
   /** Opens the listening socket. Rejects if it cannot be bound; throws TickwireError `option-invalid`. */
   static async listen(options: UdpProxyOptions): Promise<UdpProxy> {
-    resolveLink(options.link);
+    resolveLink(options.linkUp);
+    resolveLink(options.linkDown);
     const socket = openSocket(options.listenHost);
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
@@ -194,8 +198,8 @@ export class UdpProxy {
       address,
       port,
       socket: openSocket(this.#options.targetHost),
-      up: this.#makeLink(`up ${id}`),
-      down: this.#makeLink(`down ${id}`),
+      up: this.#makeLink(this.#options.linkUp, `up ${id}`),
+      down: this.#makeLink(this.#options.linkDown, `down ${id}`),
       activeMs: 0,
     };
     this.#byId.set(id, client);
@@ -209,8 +213,8 @@ export class UdpProxy {
     return this.#byId.has(id) ? client : undefined;
   }
 
-  #makeLink(label: string): Link {
-    return new Link(this.#options.link, this.#random.fork(label).u32(), this.#inFlight);
+  #makeLink(options: LinkOptions, label: string): Link {
+    return new Link(options, this.#random.fork(label).u32(), this.#inFlight);
   }
 
   #remove(client: Client): void {
@@ -316,20 +320,6 @@ function openSocket(host: string): Socket {
 /** An address the way a received datagram spells it, so that the two can be compared. */
 function spellAsSystem(address: string): string {
   return new SocketAddress({ address, family: isIPv6(address) ? 'ipv6' : 'ipv4' }).address;
-}
-
-function zeroCounters(): LinkCounters {
-  return {
-    sent: 0,
-    sentBytes: 0,
-    delivered: 0,
-    deliveredBytes: 0,
-    lost: 0,
-    duplicated: 0,
-    reordered: 0,
-    queueDropped: 0,
-    overflowed: 0,
-  };
 }
 
 function addCounters(sum: LinkCounters, more: LinkCounters): void {

@@ -1,8 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { presets, resolveLink } from '@tickwire/netsim';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseProxyArguments } from '../src/proxy.ts';
+import { argumentOptions, parseProxyArguments, proxyHelp } from '../src/proxy.ts';
 import { IDLE_MS, UdpProxy, type UdpProxyOptions } from '../src/udp-proxy.ts';
 
 const closers: (() => void)[] = [];
@@ -31,7 +32,8 @@ async function openAll(host: string, options: Partial<UdpProxyOptions> = {}) {
     listenPort: 0,
     targetHost: host,
     targetPort: server.address().port,
-    link: {},
+    linkUp: {},
+    linkDown: {},
     seed: 1,
     ...options,
   });
@@ -80,11 +82,18 @@ describe.each(['127.0.0.1', '::1'])('UdpProxy on %s', (host) => {
   });
 
   it('delays each way', async () => {
-    const { send, client } = await openAll(host, { link: { latencyMs: 30 } });
+    const links = { linkUp: { latencyMs: 20 }, linkDown: { latencyMs: 40 } };
+    const { send, client, server } = await openAll(host, links);
     const startMs = performance.now();
+    let thereMs = 0;
+    server.once('message', () => {
+      thereMs = performance.now() - startMs;
+    });
     send(client, 'x');
     await reply(client);
-    expect(performance.now() - startMs).toBeGreaterThan(58);
+    const backMs = performance.now() - startMs - thereMs;
+    expect(thereMs).toBeGreaterThan(19);
+    expect(backMs).toBeGreaterThan(39);
   });
 });
 
@@ -142,11 +151,12 @@ describe('UdpProxy', () => {
   it('rejects a port in use and options out of range, and closes twice', async () => {
     const { proxy } = await openAll('127.0.0.1');
     const rest = { listenHost: '127.0.0.1', targetHost: '127.0.0.1', targetPort: 9, seed: 1 };
-    const taken = { ...rest, listenPort: proxy.address.port, link: {} };
+    const taken = { ...rest, listenPort: proxy.address.port, linkUp: {}, linkDown: {} };
     await expect(UdpProxy.listen(taken)).rejects.toThrow(/EADDRINUSE/);
-    await expect(UdpProxy.listen({ ...rest, listenPort: 0, link: { loss: 2 } })).rejects.toThrow(
-      /loss is 2/,
-    );
+    for (const wrong of [{ linkUp: { loss: 2 } }, { linkDown: { loss: 2 } }]) {
+      const options = { ...taken, listenPort: 0, ...wrong };
+      await expect(UdpProxy.listen(options)).rejects.toThrow(/loss is 2/);
+    }
     await proxy.close();
     await proxy.close();
   });
@@ -163,7 +173,8 @@ describe('parseProxyArguments', () => {
       listenPort: 0,
       targetHost: '127.0.0.1',
       targetPort: 7777,
-      link: { latencyMs: 0, jitterMs: 0, loss: 0, duplicate: 0, reorder: 0, rateKbps: undefined },
+      linkUp: {},
+      linkDown: {},
       seed: 1,
     });
   });
@@ -171,7 +182,19 @@ describe('parseProxyArguments', () => {
   it('reads every option', () => {
     const text =
       '--listen 9000 --to [::1]:65535 --host ::1 --latency 50 --jitter 10.5 --loss 5 --duplicate 1 ' +
-      '--reorder 2 --rate 256 --seed 7 --stats';
+      '--reorder 2 --corrupt 3 --mtu 1400 --rate 256 --queue 8000 --queue-policy head --seed 7 --stats';
+    const link = {
+      latencyMs: 50,
+      jitterMs: 10.5,
+      loss: 0.05,
+      duplicate: 0.01,
+      reorder: 0.02,
+      corrupt: 0.03,
+      mtuBytes: 1400,
+      rateKbps: 256,
+      queueBytes: 8000,
+      queuePolicy: 'head',
+    };
     expect(parseProxyArguments(text.split(' '))).toEqual({
       help: false,
       stats: true,
@@ -179,16 +202,29 @@ describe('parseProxyArguments', () => {
       listenPort: 9000,
       targetHost: '::1',
       targetPort: 65535,
-      link: {
-        latencyMs: 50,
-        jitterMs: 10.5,
-        loss: 0.05,
-        duplicate: 0.01,
-        reorder: 0.02,
-        rateKbps: 256,
-      },
+      linkUp: link,
+      linkDown: link,
       seed: 7,
     });
+  });
+
+  it('takes a preset, each direction its own, and lets options override', () => {
+    const parse = (...args: string[]) => parseProxyArguments([...least, ...args]);
+    const { up, down } = presets.lte;
+    expect(up).not.toEqual(down);
+    expect(parse('--preset', 'lte')).toMatchObject({ linkUp: up, linkDown: down });
+    const lossy = parse('--loss', '0', '--preset', 'lte', '--rate', '100');
+    expect(lossy.linkUp).toEqual({ ...up, loss: 0, rateKbps: 100 });
+    expect(lossy.linkDown).toEqual({ ...down, loss: 0, rateKbps: 100 });
+    for (const name of Object.keys(presets)) resolveLink(parse('--preset', name).linkUp);
+  });
+
+  it('names every option and every preset in its help', () => {
+    const options = parseProxyArguments(['--help']);
+    expect(options.help).toBe(true);
+    const named = [...proxyHelp.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
+    expect(named.sort()).toEqual(Object.keys(argumentOptions).sort());
+    for (const name of Object.keys(presets)) expect(proxyHelp).toContain(name);
   });
 
   it('needs nothing else for help', () => {
@@ -207,6 +243,11 @@ describe('parseProxyArguments', () => {
     [[...least, '--latency=-1'], /--latency is '-1'/],
     [[...least, '--rate', '0'], /--rate is '0'/],
     [[...least, '--seed', 'x'], /--seed is 'x'/],
+    [[...least, '--corrupt', '101'], /--corrupt is '101'/],
+    [[...least, '--mtu', '27'], /--mtu is '27'; give an integer from 28 to 65535/],
+    [[...least, '--queue', '-1'], /--queue/],
+    [[...least, '--queue-policy', 'middle'], /--queue-policy is 'middle'; give tail or head/],
+    [[...least, '--preset', 'dsl'], /'dsl'; give one of: lan, cable, wifi, lte, bad-wifi, sat/],
     [[...least, '--lag', '1'], /--lag/],
     [[...least, 'more'], /more/],
   ])('refuses %j', (args, message) => {

@@ -1,12 +1,28 @@
-// Datagrams on their way: preallocated storage for a bounded number of them, and a binary heap that
-// gives them back in order of due time, equal times in the order they were pushed.
+// Datagrams on their way: preallocated storage for a bounded number of them, given back in order of due time,
+// equal times in the order they were pushed.
 
 import { TickwireError } from '@tickwire/protocol';
+import { flipBits } from './corruption.ts';
+import { DueHeap } from './due-heap.ts';
 
-/** Told when a datagram that it sent comes out, so that each link counts its own. */
+/** A stretch of time in which nothing comes out of a link. */
+export interface Stall {
+  /** First moment at which nothing comes out. */
+  readonly fromMs: number;
+  /** First moment at which something comes out again. */
+  readonly untilMs: number;
+  /** What falls due meanwhile: all of it comes out at `untilMs`, in order ('hold'), or never ('drop'). */
+  readonly outcome: 'hold' | 'drop';
+}
+
+/** Told what becomes of the datagrams that it sent, so that each link counts its own. */
 export interface Carrier {
-  /** @param order the number given to {@link InFlight.push}; @param copy whether it is a duplicate. */
+  /** The latest stall, past ones included; undefined = there was none. */
+  readonly latestStall: Stall | undefined;
+  /** One came out. @param order the number given to {@link InFlight.pushNext}; @param copy whether it is a duplicate. */
   landed(order: number, copy: boolean, sizeBytes: number): void;
+  /** One fell due in a stall that drops. */
+  cutOff(): void;
 }
 
 /** Sizes of an {@link InFlight}, all memory of which is taken at once. */
@@ -27,18 +43,24 @@ export class InFlight {
   readonly from: Float64Array;
   /** Where the datagram goes, by slot. */
   readonly to: Float64Array;
+  /** When the datagram is due, by slot, in ms. After a change call {@link settle}. */
+  readonly dueMs: Float64Array;
+  /** When the datagram given to {@link pushNext} is due: one number, so that none has to be made for each call. */
+  readonly nextDueMs = new Float64Array(1);
+  /** Called for each datagram that ends on its way, while its bytes are still there. */
+  onDrop: ((slot: number, reason: 'link-queue' | 'stall') => void) | undefined;
+  /** The slot of the last datagram that {@link push} kept; -1 = there was none. */
+  newest = -1;
 
-  readonly #dueMs: Float64Array;
-  readonly #pushed: Float64Array;
+  // The rank of a datagram is when it was due before a stall held it: those that one moment lets go keep their order.
+  readonly #heap: DueHeap;
   readonly #order: Float64Array;
   readonly #copy: Uint8Array;
+  readonly #corrupted: Uint8Array;
   readonly #length: Int32Array;
   readonly #carriers: (Carrier | undefined)[];
-  readonly #heap: Int32Array;
   readonly #free: Int32Array;
-  #waiting = 0;
   #freeCount: number;
-  #pushes = 0;
 
   constructor(options: InFlightOptions = {}) {
     const count = checkSize('datagrams', options.datagrams ?? 1024);
@@ -47,13 +69,13 @@ export class InFlight {
     this.storage = new Uint8Array(count * this.datagramBytes);
     this.from = new Float64Array(count);
     this.to = new Float64Array(count);
-    this.#dueMs = new Float64Array(count);
-    this.#pushed = new Float64Array(count);
+    this.#heap = new DueHeap(count);
+    this.dueMs = this.#heap.dueMs;
     this.#order = new Float64Array(count);
     this.#copy = new Uint8Array(count);
+    this.#corrupted = new Uint8Array(count);
     this.#length = new Int32Array(count);
     this.#carriers = new Array<Carrier | undefined>(count).fill(undefined);
-    this.#heap = new Int32Array(count);
     this.#free = Int32Array.from({ length: count }, (_, i) => count - 1 - i);
     this.#freeCount = count;
   }
@@ -68,7 +90,7 @@ export class InFlight {
     return this.#freeCount > 0 && sizeBytes <= this.datagramBytes;
   }
 
-  /** Copies bytes[start, end) in. False: full or too large, nothing was kept. */
+  /** Copies bytes[start, end) in, due at `dueMs`. False: full or too large, nothing was kept. */
   push(
     dueMs: number,
     bytes: Uint8Array,
@@ -76,9 +98,24 @@ export class InFlight {
     end: number,
     from: number,
     to: number,
-    carrier?: Carrier,
-    order = 0,
-    copy = false,
+  ): boolean {
+    this.nextDueMs[0] = dueMs;
+    return this.pushNext(bytes, start, end, from, to, undefined, 0, false);
+  }
+
+  /**
+   * Copies bytes[start, end) in, due at {@link nextDueMs}. False: full or too large, nothing was kept.
+   * @param order and @param copy are for the carrier, when the datagram comes out.
+   */
+  pushNext(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    from: number,
+    to: number,
+    carrier: Carrier | undefined,
+    order: number,
+    copy: boolean,
   ): boolean {
     if (!this.hasRoom(end - start)) return false;
     const slot = this.#free[--this.#freeCount]!;
@@ -86,31 +123,38 @@ export class InFlight {
     // A loop, because set() needs a view made for each datagram.
     for (let i = start; i < end; i++) this.storage[base + i] = bytes[i]!;
     this.#length[slot] = end - start;
-    this.#dueMs[slot] = dueMs;
-    this.#pushed[slot] = this.#pushes++;
+    this.dueMs[slot] = this.nextDueMs[0]!;
+    this.#heap.rankMs[slot] = this.nextDueMs[0]!;
     this.from[slot] = from;
     this.to[slot] = to;
     this.#carriers[slot] = carrier;
     this.#order[slot] = order;
     this.#copy[slot] = copy ? 1 : 0;
-    this.#siftUp(this.#waiting++, slot);
+    this.#corrupted[slot] = 0;
+    this.#heap.insert(slot);
+    this.newest = slot;
     return true;
   }
 
-  /** When the next datagram is due; Infinity = none is waiting. */
+  /** When the next datagram is due, unless a stall holds it; Infinity = none is waiting. */
   wakeAt(): number {
-    return this.#waiting === 0 ? Number.POSITIVE_INFINITY : this.#dueMs[this.#heap[0]!]!;
+    const slot = this.#heap.first();
+    return slot < 0 ? Number.POSITIVE_INFINITY : this.dueMs[slot]!;
   }
 
   /** Takes the next datagram due by `nowMs`: its slot, to be released by the caller; -1 = none. */
   pop(nowMs: number): number {
-    if (this.#waiting === 0) return -1;
-    const slot = this.#heap[0]!;
-    if (this.#dueMs[slot]! > nowMs) return -1;
-    const last = this.#heap[--this.#waiting]!;
-    if (this.#waiting > 0) this.#siftDown(last);
-    this.#carriers[slot]?.landed(this.#order[slot]!, this.#copy[slot] === 1, this.#length[slot]!);
-    return slot;
+    const heap = this.#heap;
+    for (let slot = heap.first(); slot >= 0; slot = heap.first()) {
+      if (this.dueMs[slot]! > nowMs) return -1;
+      const carrier = this.#carriers[slot];
+      const stall = carrier?.latestStall;
+      if (stall !== undefined && this.#stalls(slot, stall)) continue;
+      heap.remove(slot);
+      carrier?.landed(this.#order[slot]!, this.#copy[slot] === 1, this.#length[slot]!);
+      return slot;
+    }
+    return -1;
   }
 
   /** Offset in {@link storage} at which the slot's datagram starts. */
@@ -123,6 +167,53 @@ export class InFlight {
     return slot * this.datagramBytes + this.#length[slot]!;
   }
 
+  /** Whether the slot's datagram is a duplicate. */
+  isCopy(slot: number): boolean {
+    return this.#copy[slot] === 1;
+  }
+
+  /** Whether bits of the slot's datagram were flipped on the way. */
+  isCorrupted(slot: number): boolean {
+    return this.#corrupted[slot] === 1;
+  }
+
+  /** How long a stall has held the slot's datagram, in ms. */
+  stalledMs(slot: number): number {
+    return this.dueMs[slot]! - this.#heap.rankMs[slot]!;
+  }
+
+  /** Whether the slot's datagram is the one that `carrier` pushed as `order`, and is still on its way. */
+  waits(slot: number, carrier: Carrier, order: number): boolean {
+    const same = this.#carriers[slot] === carrier && this.#order[slot] === order;
+    return same && this.#heap.has(slot);
+  }
+
+  /** Flips bits of a waiting datagram. False: it is empty and has none. */
+  corrupt(slot: number, pattern: number): boolean {
+    if (this.#length[slot] === 0) return false;
+    flipBits(this.storage, this.startOf(slot), this.endOf(slot), pattern);
+    this.#corrupted[slot] = 1;
+    return true;
+  }
+
+  /** Finds the place of a waiting datagram whose due time has been changed. */
+  settle(slot: number): void {
+    this.#heap.rankMs[slot] = this.dueMs[slot]!;
+    this.#heap.settle(slot);
+  }
+
+  /** Ends a waiting datagram, and says so. */
+  drop(slot: number, reason: 'link-queue' | 'stall'): void {
+    this.onDrop?.(slot, reason);
+    this.cancel(slot);
+  }
+
+  /** Ends a waiting datagram, as if it had never been pushed. */
+  cancel(slot: number): void {
+    this.#heap.remove(slot);
+    this.release(slot);
+  }
+
   /** Gives a popped slot back. Its bytes are no longer valid. */
   release(slot: number): void {
     if (this.#freeCount === this.#free.length) {
@@ -132,37 +223,18 @@ export class InFlight {
     this.#free[this.#freeCount++] = slot;
   }
 
-  #before(a: number, b: number): boolean {
-    const dueA = this.#dueMs[a]!;
-    const dueB = this.#dueMs[b]!;
-    return dueA < dueB || (dueA === dueB && this.#pushed[a]! < this.#pushed[b]!);
-  }
-
-  #siftUp(hole: number, slot: number): void {
-    const heap = this.#heap;
-    let at = hole;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!this.#before(slot, heap[parent]!)) break;
-      heap[at] = heap[parent]!;
-      at = parent;
+  /** Holds or ends the first datagram of the heap if it fell due in the stall. */
+  #stalls(slot: number, stall: Stall): boolean {
+    const dueMs = this.dueMs[slot]!;
+    if (dueMs < stall.fromMs || dueMs >= stall.untilMs) return false;
+    if (stall.outcome === 'hold') {
+      this.dueMs[slot] = stall.untilMs;
+      this.#heap.settle(slot);
+    } else {
+      this.#carriers[slot]!.cutOff();
+      this.drop(slot, 'stall');
     }
-    heap[at] = slot;
-  }
-
-  #siftDown(slot: number): void {
-    const heap = this.#heap;
-    const count = this.#waiting;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= count) break;
-      if (child + 1 < count && this.#before(heap[child + 1]!, heap[child]!)) child++;
-      if (!this.#before(heap[child]!, slot)) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = slot;
+    return true;
   }
 }
 

@@ -26,7 +26,12 @@ export interface NodeCounters {
 
 /** A machine with its place in a {@link World}. */
 export class SimulatedNode {
+  /** The node's place among all nodes, from 0 on. */
+  readonly index: number;
+  /** The number that the node was added under: its name for ever. */
   readonly address: number;
+  /** The number that others see now, and reach the node by. */
+  seenAs: number;
   readonly machine: Machine;
   readonly server: boolean;
   /** From the node to others. */
@@ -36,16 +41,20 @@ export class SimulatedNode {
   readonly counters: NodeCounters = { received: 0, receiveQueueDropped: 0, turns: 0, advances: 0 };
   /** World time before which the node takes no more datagrams. */
   nextTurnMs = Number.NEGATIVE_INFINITY;
+  /** World time at which the host fell asleep, if it did and has had no turn since. */
+  asleepSinceMs: number | undefined;
 
   readonly #offsetMs: number;
   readonly #rate: number;
   readonly #queue: Int32Array;
+  #asleepUntilMs = Number.NEGATIVE_INFINITY;
   #queueHead = 0;
   #queueCount = 0;
   #wakeLocalMs = Number.POSITIVE_INFINITY;
   #lastLocalMs = Number.NEGATIVE_INFINITY;
 
   constructor(
+    index: number,
     address: number,
     machine: Machine,
     server: boolean,
@@ -54,7 +63,9 @@ export class SimulatedNode {
     clock: NodeClock,
     queueDatagrams: number,
   ) {
+    this.index = index;
     this.address = address;
+    this.seenAs = address;
     this.machine = machine;
     this.server = server;
     this.up = up;
@@ -94,6 +105,13 @@ export class SimulatedNode {
     return slot;
   }
 
+  /** Gives the host no turn before `untilMs`. Its receive queue goes on filling, as the system's does. */
+  sleep(nowMs: number, untilMs: number): void {
+    this.asleepSinceMs ??= nowMs;
+    this.#asleepUntilMs = Math.max(this.#asleepUntilMs, untilMs);
+    this.nextTurnMs = Math.max(this.nextTurnMs, untilMs);
+  }
+
   /** The node's own time. Never goes back, and has reached what `wakeAt` named once the world has. */
   localMs(worldMs: number): number {
     let local = worldMs * this.#rate + this.#offsetMs;
@@ -113,7 +131,8 @@ export class SimulatedNode {
     }
     this.#wakeLocalMs = wake;
     const wakeMs = this.#toWorldMs(wake);
-    return this.#queueCount > 0 ? Math.min(wakeMs, this.nextTurnMs) : wakeMs;
+    const workMs = this.#queueCount > 0 ? Math.min(wakeMs, this.nextTurnMs) : wakeMs;
+    return Math.max(workMs, this.#asleepUntilMs);
   }
 
   #toWorldMs(localMs: number): number {

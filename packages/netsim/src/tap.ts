@@ -17,13 +17,17 @@ export interface Datagram {
 export type DropReason =
   /** By chance, on a link. */
   | 'lost'
-  /** The link's queue for bandwidth was full. */
+  /** The link's queue for bandwidth was full; with the policy 'head' this is an older one, not the one being sent. */
   | 'link-queue'
+  /** Larger than the path's MTU. */
+  | 'mtu'
+  /** It fell due in a stall that drops. */
+  | 'stall'
   /** The world's storage was full, or the datagram too large for it. */
   | 'storage'
   /** The receiver's queue was full. */
   | 'receive-queue'
-  /** No node has that address. */
+  /** No node has that address, or no longer. */
   | 'unroutable'
   /** A tap set `dropped`. */
   | 'tap';

@@ -2,12 +2,29 @@
 // when asked for, as the last lines of a readable timeline.
 
 /** What a {@link Trace} records. */
-export const TraceKind = { send: 0, deliver: 1, drop: 2, wake: 3 } as const;
+export const TraceKind = {
+  /** A machine wrote a datagram. */
+  send: 0,
+  /** A datagram was given to a machine. */
+  deliver: 1,
+  /** A datagram ended before that. */
+  drop: 2,
+  /** A machine was advanced without a datagram: a timer of its own. */
+  wake: 3,
+  /** A direction of a node's path began to stall. */
+  stall: 4,
+  /** A node's host fell asleep. */
+  sleep: 5,
+  /** A node had its first turn since. */
+  awake: 6,
+  /** A node is seen under another number from now on. */
+  rebind: 7,
+} as const;
 
 /** One of the numbers in {@link TraceKind}. */
 export type TraceKind = (typeof TraceKind)[keyof typeof TraceKind];
 
-const kindNames = ['send', 'deliver', 'drop', 'wake'] as const;
+const kindNames = Object.keys(TraceKind);
 
 /** FNV-1a over a range: enough to notice any difference between two runs. */
 function hashBytes(bytes: Uint8Array, start: number, end: number): number {
@@ -43,11 +60,24 @@ export class Trace {
     return hex(this.#lanes[0]!) + hex(this.#lanes[1]!);
   }
 
+  /** Whether events are kept as text, so that a note for one is worth its making. */
+  get keepsText(): boolean {
+    return this.#lineCount > 0;
+  }
+
   /** The last events as text, oldest first. */
   timeline(): string[] {
     if (this.#lines.length < this.#lineCount) return [...this.#lines];
     const oldest = this.#events % this.#lineCount;
     return [...this.#lines.slice(oldest), ...this.#lines.slice(0, oldest)];
+  }
+
+  /** The timeline, a line each, and below it how many events there were and their digest. */
+  toString(): string {
+    const lines = this.timeline();
+    const missing = this.#events - lines.length;
+    if (missing > 0) lines.unshift(`... ${missing} events before`);
+    return [...lines, `${this.#events} events, digest ${this.digest}`].join('\n');
   }
 
   /** Records an event with the datagram bytes[start, end) that it is about. `note` is for the timeline only. */
@@ -91,9 +121,13 @@ export class Trace {
     hash: number,
     note: string,
   ): void {
-    const what = kind === TraceKind.wake ? `node ${from}` : `${from} -> ${to} ${sizeBytes} B`;
+    const ends = `${from} -> ${to}`;
     const sum = (hash >>> 0).toString(16).padStart(8, '0');
-    const line = `${nowMs.toFixed(3)} ${kindNames[kind]} ${what} ${sum} ${note}`.trimEnd();
+    let what = `node ${from}`;
+    if (kind === TraceKind.rebind) what = ends;
+    if (kind <= TraceKind.drop) what = `${ends.padEnd(8)} ${`${sizeBytes} B`.padStart(6)}  ${sum}`;
+    const name = kindNames[kind]!.padEnd(7);
+    const line = `${nowMs.toFixed(3).padStart(11)}  ${name}  ${what}  ${note}`.trimEnd();
     this.#lines[this.#events % this.#lineCount] = line;
   }
 }

@@ -8,8 +8,12 @@ import type { NodeClock } from './node.ts';
 export interface WorldOptions {
   /** Decides every chance in the world. */
   seed: number;
-  /** The link of every client, each direction, unless its node says otherwise. Default: delivers at once. */
+  /** The link of every client, each direction, unless something below says otherwise. Default: delivers at once. */
   link?: LinkOptions | undefined;
+  /** The link from every client, unless its node says otherwise. Default: `link`. */
+  linkUp?: LinkOptions | undefined;
+  /** The link to every client, unless its node says otherwise. Default: `link`. */
+  linkDown?: LinkOptions | undefined;
   /** Datagrams a node takes in a turn, as a socket hands over a batch. Default 32. */
   receiveTurnDatagrams?: number | undefined;
   /** Time from one turn of a node to its next, in ms. Default 1. */
@@ -28,9 +32,9 @@ export interface WorldOptions {
 
 /** Options of one node of a {@link World}. */
 export interface NodeOptions extends NodeClock {
-  /** The link from this node. Default: the world's `link`. */
+  /** The link from this node, with nothing taken from the world's. Default: the world's `linkUp`. */
   linkUp?: LinkOptions | undefined;
-  /** The link to this node. Default: the world's `link`. */
+  /** The link to this node, with nothing taken from the world's. Default: the world's `linkDown`. */
   linkDown?: LinkOptions | undefined;
   /** Servers have no link of their own: what passes between them and a client passes the client's. Default: only the first node is one. */
   server?: boolean | undefined;
@@ -39,7 +43,8 @@ export interface NodeOptions extends NodeClock {
 /** {@link WorldOptions} after checking, with every default filled in. */
 export interface ResolvedWorld {
   readonly seed: number;
-  readonly link: LinkOptions;
+  readonly linkUp: LinkOptions;
+  readonly linkDown: LinkOptions;
   readonly receiveTurnDatagrams: number;
   readonly receiveTurnMs: number;
   readonly receiveQueueDatagrams: number;
@@ -53,7 +58,8 @@ export interface ResolvedWorld {
 export function resolveWorld(options: WorldOptions): ResolvedWorld {
   return {
     seed: check('seed', options.seed, Number.isFinite(options.seed)),
-    link: options.link ?? {},
+    linkUp: options.linkUp ?? options.link ?? {},
+    linkDown: options.linkDown ?? options.link ?? {},
     receiveTurnDatagrams: count('receiveTurnDatagrams', options.receiveTurnDatagrams ?? 32, 1),
     receiveTurnMs: positive('receiveTurnMs', options.receiveTurnMs ?? 1),
     receiveQueueDatagrams: count('receiveQueueDatagrams', options.receiveQueueDatagrams ?? 256, 1),

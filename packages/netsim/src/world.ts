@@ -7,14 +7,16 @@
 // until drained.
 
 import { type Destination, type Machine, TickwireError } from '@tickwire/protocol';
-import { InFlight } from './in-flight.ts';
-import { Fate, Link } from './link.ts';
+import type { Stall } from './in-flight.ts';
+import type { Link } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
+import { LIVELOCK_STEPS, LivelockGuard } from './livelock-guard.ts';
+import { Network } from './network.ts';
 import { type NodeCounters, SimulatedNode } from './node.ts';
 import { Prng } from './prng.ts';
 import { Script } from './script.ts';
-import type { Datagram, DropReason, Tap } from './tap.ts';
-import { Trace, TraceKind } from './trace.ts';
+import type { Tap } from './tap.ts';
+import { type Trace, TraceKind } from './trace.ts';
 import {
   type NodeOptions,
   type ResolvedWorld,
@@ -22,54 +24,55 @@ import {
   type WorldOptions,
 } from './world-options.ts';
 
-/** Moments with work within one millisecond before the world says that it no longer gets anywhere. */
-const LIVELOCK_STEPS = 10_000;
 /** Datagrams from one drain before the world says that `poll` never returns 0. */
 const LIVELOCK_POLLS = 65_536;
 
-const NO_BYTES = new Uint8Array(0);
+/** Which way a datagram goes on the path of a node: from it, or to it. */
+export type Direction = 'up' | 'down';
 
 /** A simulated network under virtual time. See the first lines of the file for the order of events. */
 export class World {
-  /** Digest of everything that happened, and a timeline if asked for. */
-  readonly trace: Trace;
-  /** Sees, and may change, every datagram. */
-  tap: Tap | undefined;
-  /** Datagrams sent to addresses that do not exist. */
-  unroutable = 0;
-
   readonly #options: ResolvedWorld;
   readonly #random: Prng;
-  readonly #inFlight: InFlight;
+  readonly #network: Network;
   readonly #script = new Script();
   readonly #nodes: SimulatedNode[] = [];
   readonly #deadlines: number[] = [];
-  readonly #betweenServers: Link;
+  readonly #guard = new LivelockGuard();
   readonly #out: Uint8Array;
   readonly #to: Destination = { address: 0 };
-  readonly #datagram: Datagram;
-  #nowMs: number;
   #running = false;
-  #windowMs = Number.NEGATIVE_INFINITY;
-  #windowSteps = 0;
 
   /** @throws TickwireError `option-invalid`. */
   constructor(options: WorldOptions) {
-    const resolved = resolveWorld(options);
-    this.#options = resolved;
-    this.#nowMs = resolved.startMs;
-    this.#random = new Prng(resolved.seed);
-    this.trace = new Trace(resolved.timelineLines);
-    const { inFlightDatagrams, datagramBytes } = resolved;
-    this.#inFlight = new InFlight({ datagrams: inFlightDatagrams, datagramBytes });
-    this.#betweenServers = new Link({}, resolved.seed, this.#inFlight);
-    this.#out = new Uint8Array(datagramBytes);
-    this.#datagram = { bytes: this.#out, start: 0, end: 0, from: 0, to: 0, dropped: false };
+    this.#options = resolveWorld(options);
+    this.#random = new Prng(this.#options.seed);
+    this.#network = new Network(this.#options);
+    this.#out = new Uint8Array(this.#options.datagramBytes);
   }
 
   /** World time in ms. */
   get nowMs(): number {
-    return this.#nowMs;
+    return this.#network.nowMs;
+  }
+
+  /** Digest of everything that happened, and a timeline if asked for. */
+  get trace(): Trace {
+    return this.#network.trace;
+  }
+
+  /** Sees, and may change, every datagram. */
+  get tap(): Tap | undefined {
+    return this.#network.tap;
+  }
+
+  set tap(tap: Tap | undefined) {
+    this.#network.tap = tap;
+  }
+
+  /** Datagrams to numbers that reach nobody, or no longer. */
+  get unroutable(): number {
+    return this.#network.unroutable;
   }
 
   /** A generator of its own for a test's choices; the same label gives the same one. */
@@ -77,22 +80,26 @@ export class World {
     return this.#random.fork(`user ${label}`);
   }
 
-  /** Adds a machine; returns its address, from 1 on. @throws TickwireError `option-invalid`. */
+  /**
+   * Adds a machine; returns its address, from 1 on, which names the node in all calls, also after {@link rebind}.
+   * @throws TickwireError `option-invalid`.
+   */
   addNode(machine: Machine, options: NodeOptions = {}): number {
-    const address = this.#nodes.length + 1;
-    const server = options.server ?? address === 1;
+    const index = this.#nodes.length;
     const node = new SimulatedNode(
-      address,
+      index,
+      this.#network.routes.next,
       machine,
-      server,
-      this.#makeLink(options.linkUp, `up ${address}`),
-      this.#makeLink(options.linkDown, `down ${address}`),
+      options.server ?? index === 0,
+      this.#makeLink(options.linkUp ?? this.#options.linkUp, `up ${index + 1}`),
+      this.#makeLink(options.linkDown ?? this.#options.linkDown, `down ${index + 1}`),
       options,
       this.#options.receiveQueueDatagrams,
     );
+    this.#network.routes.add(node);
     this.#nodes.push(node);
     this.#deadlines.push(node.deadlineMs());
-    return address;
+    return node.address;
   }
 
   /** The link from the node: its counters, its queue, `configure`. @throws TickwireError `address-unknown`. */
@@ -112,7 +119,7 @@ export class World {
 
   /** The node's own time now, in ms: what to give its machine when calling it from outside. */
   localMs(address: number): number {
-    return this.#known(address).localMs(this.#nowMs);
+    return this.#known(address).localMs(this.nowMs);
   }
 
   /** Calls back at a world time; a time that has passed means at once. */
@@ -126,13 +133,65 @@ export class World {
    * for its `wakeAt` again. Not needed between runs nor in `at` callbacks.
    */
   touch(address: number): void {
-    this.#deadlines[address - 1] = this.#known(address).deadlineMs();
+    const node = this.#known(address);
+    this.#deadlines[node.index] = node.deadlineMs();
+  }
+
+  /**
+   * From now on, and for so long, nothing comes out of one direction of the node's path: what falls due meanwhile all
+   * comes out at the end, in order ('hold'), or never ('drop'). One at a time in each direction; a new one takes the
+   * place of the last. @throws TickwireError `address-unknown`, `option-invalid`.
+   */
+  stall(
+    address: number,
+    direction: Direction,
+    forMs: number,
+    outcome: Stall['outcome'] = 'hold',
+  ): void {
+    const node = this.#known(address);
+    const untilMs = this.nowMs + forMs;
+    const up = direction === 'up';
+    if (!up && direction !== 'down') {
+      throw new TickwireError('option-invalid', `a stall of '${direction}'; give up or down`);
+    }
+    (up ? node.up : node.down).stall(this.nowMs, untilMs, outcome);
+    const note = `${up ? 'from' : 'to'} it, ${outcome}s until ${untilMs.toFixed(3)}`;
+    this.#network.note(TraceKind.stall, node.address, up ? 0 : 1, note);
+  }
+
+  /**
+   * Stops the node's host from now on, and for so long, as a lid that is closed or a process that swaps: no turn, no
+   * `receive`, no `advance`. Its receive queue fills up to its bound and its clock runs on, so that the machine finds
+   * itself that much later. @throws TickwireError `address-unknown`, `option-invalid`.
+   */
+  sleep(address: number, forMs: number): void {
+    const node = this.#known(address);
+    if (!(forMs >= 0) || !Number.isFinite(forMs)) {
+      throw new TickwireError('option-invalid', `sleep of ${forMs} ms; give a time from 0 on`);
+    }
+    const untilMs = this.nowMs + forMs;
+    node.sleep(this.nowMs, untilMs);
+    this.touch(address);
+    this.#network.note(TraceKind.sleep, node.address, 0, `until ${untilMs.toFixed(3)}`);
+  }
+
+  /**
+   * From now on others see the node under a new number, which is returned, as behind a NAT that has forgotten it:
+   * what it sends carries the new number, what is sent to the new number reaches it, and what is sent to the old one,
+   * or is on its way there, reaches nobody. @throws TickwireError `address-unknown`.
+   */
+  rebind(address: number): number {
+    const node = this.#known(address);
+    const before = node.seenAs;
+    this.#network.routes.rebind(node);
+    this.#network.note(TraceKind.rebind, before, node.seenAs, `node ${node.address}`);
+    return node.seenAs;
   }
 
   /** Puts a datagram of the test's own under way, past all links. Returns false if the storage is full. */
   inject(bytes: Uint8Array, from: number, to: number, delayMs = 0): boolean {
     this.#known(to);
-    return this.#inFlight.push(this.#nowMs + delayMs, bytes, 0, bytes.length, from, to);
+    return this.#network.inFlight.push(this.nowMs + delayMs, bytes, 0, bytes.length, from, to);
   }
 
   /** Runs everything up to and including `untilMs`, which is then the time. */
@@ -142,7 +201,7 @@ export class World {
       for (let nextMs = this.#nextMs(); nextMs <= untilMs; nextMs = this.#nextMs()) {
         this.#work(nextMs);
       }
-      this.#nowMs = Math.max(this.#nowMs, untilMs);
+      this.#network.nowMs = Math.max(this.nowMs, untilMs);
     } finally {
       this.#running = false;
     }
@@ -161,13 +220,12 @@ export class World {
     }
   }
 
-  #makeLink(options: LinkOptions | undefined, label: string): Link {
-    const seed = this.#random.fork(label).u32();
-    return new Link(options ?? this.#options.link, seed, this.#inFlight);
+  #makeLink(options: LinkOptions, label: string): Link {
+    return this.#network.makeLink(options, this.#random.fork(label).u32());
   }
 
   #known(address: number): SimulatedNode {
-    const node = this.#nodes[address - 1];
+    const node = this.#network.routes.owner(address);
     if (node !== undefined) return node;
     throw new TickwireError(
       'address-unknown',
@@ -189,14 +247,14 @@ export class World {
   }
 
   #nextMs(): number {
-    let next = Math.min(this.#inFlight.wakeAt(), this.#script.wakeAt());
+    let next = Math.min(this.#network.inFlight.wakeAt(), this.#script.wakeAt());
     for (let i = 0; i < this.#deadlines.length; i++) next = Math.min(next, this.#deadlines[i]!);
-    return Math.max(next, this.#nowMs);
+    return Math.max(next, this.nowMs);
   }
 
   #work(nowMs: number): void {
-    this.#nowMs = nowMs;
-    this.#guard();
+    this.#network.nowMs = nowMs;
+    if (!this.#guard.step(nowMs)) this.#failLivelock();
     if (this.#script.run(nowMs)) this.#askAll();
     this.#land();
     for (let i = 0; i < this.#nodes.length; i++) {
@@ -204,143 +262,60 @@ export class World {
     }
   }
 
-  /** Throws when much is done and no time passes. */
-  #guard(): void {
-    if (this.#nowMs >= this.#windowMs + 1) {
-      this.#windowMs = this.#nowMs;
-      this.#windowSteps = 0;
-    }
-    if (++this.#windowSteps <= LIVELOCK_STEPS) return;
-    const index = this.#deadlines.findIndex((deadline) => deadline <= this.#nowMs);
+  #failLivelock(): never {
+    const index = this.#deadlines.findIndex((deadline) => deadline <= this.nowMs);
     const who =
       index < 0
         ? 'scripted callbacks or datagrams follow one another without delay'
         : `wakeAt() of node ${index + 1} still returns ${this.#nodes[index]!.machine.wakeAt()} after advance`;
     throw new TickwireError(
       'livelock',
-      `${LIVELOCK_STEPS} steps within a millisecond of virtual time at ${this.#nowMs} ms: ${who}`,
+      `${LIVELOCK_STEPS} steps within a millisecond of virtual time at ${this.nowMs} ms: ${who}`,
     );
   }
 
   /** Moves what is due from the links to the receivers' queues. */
   #land(): void {
-    const inFlight = this.#inFlight;
-    for (let slot = inFlight.pop(this.#nowMs); slot >= 0; slot = inFlight.pop(this.#nowMs)) {
-      const node = this.#nodes[inFlight.to[slot]! - 1]!;
-      if (node.enqueue(slot)) {
-        const index = node.address - 1;
-        this.#deadlines[index] = Math.min(this.#deadlines[index]!, node.nextTurnMs);
-      } else {
-        this.#aim(slot);
-        this.#drop('receive-queue');
-        inFlight.release(slot);
-      }
+    for (let node = this.#network.land(); node !== undefined; node = this.#network.land()) {
+      const deadlineMs = this.#deadlines[node.index]!;
+      this.#deadlines[node.index] = Math.min(deadlineMs, node.nextTurnMs);
     }
   }
 
   #serve(node: SimulatedNode): void {
-    const localMs = node.localMs(this.#nowMs);
-    if (node.queued > 0 && node.nextTurnMs <= this.#nowMs) this.#takeTurn(node, localMs);
-    else this.trace.record(this.#nowMs, TraceKind.wake, node.address, 0, NO_BYTES, 0, 0);
+    if (node.asleepSinceMs !== undefined) this.#wakeUp(node, node.asleepSinceMs);
+    const localMs = node.localMs(this.nowMs);
+    if (node.queued > 0 && node.nextTurnMs <= this.nowMs) this.#takeTurn(node, localMs);
+    else this.#network.note(TraceKind.wake, node.address, 0);
     node.counters.advances++;
     node.machine.advance(localMs);
     this.#drain(node, localMs);
-    this.#deadlines[node.address - 1] = node.deadlineMs();
+    this.#deadlines[node.index] = node.deadlineMs();
+  }
+
+  #wakeUp(node: SimulatedNode, sinceMs: number): void {
+    node.asleepSinceMs = undefined;
+    const note = `after ${(this.nowMs - sinceMs).toFixed(3)} ms, ${node.queued} datagrams wait`;
+    this.#network.note(TraceKind.awake, node.address, 0, note);
   }
 
   #takeTurn(node: SimulatedNode, localMs: number): void {
     node.counters.turns++;
-    node.nextTurnMs = this.#nowMs + this.#options.receiveTurnMs;
+    node.nextTurnMs = this.nowMs + this.#options.receiveTurnMs;
     for (let n = this.#options.receiveTurnDatagrams; n > 0 && node.queued > 0; n--) {
-      const slot = node.dequeue();
-      this.#deliver(node, slot, localMs);
-      this.#inFlight.release(slot);
+      this.#network.deliver(node, localMs);
     }
-  }
-
-  #deliver(node: SimulatedNode, slot: number, localMs: number): void {
-    this.#aim(slot);
-    const datagram = this.#datagram;
-    this.tap?.delivering?.(this.#nowMs, datagram);
-    if (datagram.dropped) {
-      this.#drop('tap');
-      return;
-    }
-    this.#record(TraceKind.deliver);
-    node.counters.received++;
-    const { bytes, start, end, from } = datagram;
-    node.machine.receive(localMs, bytes, start, end, from);
   }
 
   #drain(node: SimulatedNode, localMs: number): void {
     for (let n = 0; n < LIVELOCK_POLLS; n++) {
       const length = node.machine.poll(localMs, this.#out, 0, this.#to);
       if (length === 0) return;
-      this.#send(node, length, this.#to.address);
+      this.#network.send(node, this.#out, length, this.#to.address);
     }
     throw new TickwireError(
       'livelock',
-      `poll() of node ${node.address} gave ${LIVELOCK_POLLS} datagrams at ${this.#nowMs} ms and did not return 0`,
+      `poll() of node ${node.address} gave ${LIVELOCK_POLLS} datagrams at ${this.nowMs} ms and did not return 0`,
     );
   }
-
-  #send(sender: SimulatedNode, length: number, to: number): void {
-    const datagram = this.#datagram;
-    datagram.bytes = this.#out;
-    datagram.start = 0;
-    datagram.end = length;
-    datagram.from = sender.address;
-    datagram.to = to;
-    datagram.dropped = false;
-    this.tap?.sending?.(this.#nowMs, datagram);
-    this.#record(TraceKind.send);
-    const receiver = this.#nodes[datagram.to - 1];
-    if (datagram.dropped) this.#drop('tap');
-    else if (receiver === undefined) this.#dropUnroutable();
-    else this.#carry(this.#route(sender, receiver));
-  }
-
-  #carry(link: Link): void {
-    const { bytes, start, end, from, to } = this.#datagram;
-    const fate = link.send(this.#nowMs, bytes, start, end, from, to);
-    if (fate !== Fate.carried) this.#drop(dropReasons[fate]);
-  }
-
-  #dropUnroutable(): void {
-    this.unroutable++;
-    this.#drop('unroutable');
-  }
-
-  /** The client's link in the direction that it is passed; between clients the sender's. */
-  #route(sender: SimulatedNode, receiver: SimulatedNode): Link {
-    if (!sender.server) return sender.up;
-    return receiver.server ? this.#betweenServers : receiver.down;
-  }
-
-  /** Lets the shared datagram stand for the one in a slot. */
-  #aim(slot: number): void {
-    const datagram = this.#datagram;
-    datagram.bytes = this.#inFlight.storage;
-    datagram.start = this.#inFlight.startOf(slot);
-    datagram.end = this.#inFlight.endOf(slot);
-    datagram.from = this.#inFlight.from[slot]!;
-    datagram.to = this.#inFlight.to[slot]!;
-    datagram.dropped = false;
-  }
-
-  #drop(reason: DropReason): void {
-    this.tap?.dropping?.(this.#nowMs, this.#datagram, reason);
-    this.#record(TraceKind.drop, reason);
-  }
-
-  #record(kind: TraceKind, note = ''): void {
-    const { from, to, bytes, start, end } = this.#datagram;
-    this.trace.record(this.#nowMs, kind, from, to, bytes, start, end, note);
-  }
 }
-
-const dropReasons = {
-  [Fate.lost]: 'lost',
-  [Fate.queueDropped]: 'link-queue',
-  [Fate.overflowed]: 'storage',
-} as const;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { InFlight } from '../src/in-flight.ts';
+import { type Carrier, InFlight } from '../src/in-flight.ts';
 
 const word = (value: number) => new Uint8Array([value & 255, value >> 8]);
 
@@ -69,4 +69,60 @@ describe('InFlight', () => {
     expect(() => inFlight.release(slot)).toThrow(/released already/);
     expect(() => new InFlight({ datagrams: 0 })).toThrow(/datagrams is 0/);
   });
+
+  it('tells of what is dropped while its bytes are there, and of nothing that is cancelled', () => {
+    const { inFlight, carrier, push } = carried();
+    const told: string[] = [];
+    inFlight.onDrop = (slot, reason) => {
+      told.push(`${reason} ${inFlight.storage[inFlight.startOf(slot)]} ${inFlight.held}`);
+    };
+    const [first, second, third] = [push(1), push(2), push(3)];
+    inFlight.drop(second, 'link-queue');
+    inFlight.cancel(first);
+    expect(told).toEqual(['link-queue 2 3']);
+    expect([first, second, third].map((slot) => inFlight.waits(slot, carrier, slot))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    expect(inFlight.pop(9)).toBe(third);
+    expect(inFlight.pop(9)).toBe(-1);
+  });
+
+  it('knows a datagram by its slot only together with who pushed it, and which of his it was', () => {
+    const { inFlight, carrier, push } = carried();
+    const slot = push(1);
+    expect(inFlight.waits(slot, carrier, slot)).toBe(true);
+    expect(inFlight.waits(slot, carrier, slot + 1)).toBe(false);
+    expect(inFlight.waits(slot, { ...carrier }, slot)).toBe(false);
+    inFlight.pop(9);
+    expect(inFlight.waits(slot, carrier, slot)).toBe(false);
+  });
+
+  it('remembers who was damaged, and forgets it with the slot', () => {
+    const { inFlight, push } = carried();
+    const slot = push(1);
+    expect([inFlight.corrupt(slot, 1), inFlight.isCorrupted(slot)]).toEqual([true, true]);
+    inFlight.release(inFlight.pop(9));
+    expect(push(1)).toBe(slot);
+    expect(inFlight.isCorrupted(slot)).toBe(false);
+    inFlight.push(0, word(0), 0, 0, 0, 0);
+    expect(inFlight.corrupt(inFlight.newest, 1)).toBe(false);
+    expect(inFlight.isCorrupted(inFlight.newest)).toBe(false);
+  });
 });
+
+/** A store, and somebody who pushes: each datagram holds the time at which it is due, and is known by its slot. */
+function carried() {
+  const inFlight = new InFlight({ datagrams: 8, datagramBytes: 2 });
+  const carrier: Carrier = { latestStall: undefined, landed: () => {}, cutOff: () => {} };
+  const push = (dueMs: number) => {
+    inFlight.nextDueMs[0] = dueMs;
+    // The storage hands out slots from 0 on, and the last released one first.
+    const slot = inFlight.newest < 0 || inFlight.held === 0 ? 0 : inFlight.newest + 1;
+    inFlight.pushNext(word(dueMs), 0, 2, 0, 0, carrier, slot, false);
+    expect(inFlight.newest).toBe(slot);
+    return slot;
+  };
+  return { inFlight, carrier, push };
+}
