@@ -78,14 +78,39 @@ function compile(projects) {
   return runChild(process.execPath, args, { cwd: root, quiet: true });
 }
 
-/** Installs the packages that only benchmarks compare with; the workspace's install leaves them out. */
+/**
+ * Installs the packages that only benchmarks compare with; the workspace's install leaves them out. One is an addon,
+ * compiled against the headers of this Node where they are on disk; elsewhere it stays unbuilt, and the benchmark
+ * says so: nothing is fetched from anywhere but the registry.
+ */
 export function ensurePeers() {
   const folder = join(root, 'benchmarks', 'peers');
   const inputs = ['benchmarks/peers/package.json', 'benchmarks/peers/package-lock.json'];
   const there = existsSync(join(folder, 'node_modules'));
-  return once('install of the benchmark peers', digest(inputs.map(contentLine)), there, () =>
-    runChild('npm', ['ci'], { cwd: folder, quiet: true }),
+  const headers = findHeaders();
+  const addon = `${process.platform} ${process.arch} ${process.versions.modules} ${headers}`;
+  const args = headers === undefined ? ['ci', '--ignore-scripts'] : ['ci'];
+  const env = { ...process.env, ...(headers !== undefined && { npm_config_nodedir: headers }) };
+  return once(
+    'install of the benchmark peers',
+    digest([addon, ...inputs.map(contentLine)]),
+    there,
+    () => runChild('npm', args, { cwd: folder, quiet: true, env }),
   );
+}
+
+/**
+ * The folder whose include/node holds the headers of the Node that runs this: the one it was installed to, or the one
+ * that npm was told of.
+ */
+function findHeaders() {
+  const folders = [dirname(dirname(process.execPath)), process.env.npm_config_nodedir];
+  return folders.find((folder) => {
+    const header = join(folder ?? '', 'include', 'node', 'node_version.h');
+    if (!folder || !existsSync(header)) return false;
+    const abi = /^#define NODE_MODULE_VERSION (\d+)/m.exec(readFileSync(header, 'utf8'));
+    return abi?.[1] === process.versions.modules;
+  });
 }
 
 /**

@@ -4,26 +4,36 @@ import { ensureBuilt, ensureInstalled, ensurePeers, root, StepFailed } from './b
 import { check } from './check.mjs';
 import { endLike, runChild } from './child.mjs';
 import { test } from './test.mjs';
+import { timed } from './timed.mjs';
 
 /** @typedef {(args: readonly string[]) => Promise<import('./child.mjs').End>} Command */
 
 /** @type {Record<string, { tests?: true, peers?: true, run: Command }>} */
 const commands = {
   demo: { run: node('examples/arena/dist/demo.js') },
+  chat: { run: node('examples/chat/dist/client.js') },
+  'chat:server': { run: node('examples/chat/dist/server.js') },
   bench: { run: node('benchmarks/dist/suites.js') },
+  'bench:packet': { run: node('benchmarks/dist/suites.js', ['--suites', 'packet,ack,message']) },
+  'bench:alloc': { run: node('benchmarks/dist/alloc.js') },
+  'bench:delivery': { peers: true, run: node('benchmarks/dist/delivery.js') },
+  'bench:rate': { run: node('benchmarks/dist/rate.js') },
   'bench:tick': { peers: true, run: node('benchmarks/dist/tick.js') },
   test: { tests: true, run: test('quick') },
   'test:full': { tests: true, run: test('full') },
+  soak: { tests: true, run: timed('tests/soak/soak.test.ts', 'SOAK', 'minutes', 1) },
+  fuzz: { tests: true, run: timed('tests/fuzz/fuzz.test.ts', 'FUZZ', 'seconds', 30) },
   check: { tests: true, run: check },
   build: { tests: true, run: async () => ({ code: 0, signal: null }) },
 };
 
 /**
  * @param {string} program path from the root
+ * @param {readonly string[]} [first] arguments that go before those given
  * @returns {Command}
  */
-function node(program) {
-  return (args) => runChild(process.execPath, [program, ...args], { cwd: root });
+function node(program, first = []) {
+  return (args) => runChild(process.execPath, [program, ...first, ...args], { cwd: root });
 }
 
 /** @param {readonly string[]} argv */

@@ -1,9 +1,15 @@
 // Server and client in one process, without a network.
 
-import { GameClient } from '@tickwire/client-node/core';
+import { GameClient, MessageClient } from '@tickwire/client-node/core';
 import { simulatedCrypto } from '@tickwire/netsim';
-import { LOOPBACK_SERVER, loopback, loopbackAddresses } from '@tickwire/protocol';
-import { GameServer } from '@tickwire/server/core';
+import {
+  defineMessages,
+  LOOPBACK_SERVER,
+  loopback,
+  loopbackAddresses,
+  text,
+} from '@tickwire/protocol';
+import { GameServer, MessageServer } from '@tickwire/server/core';
 import { expect, test } from 'vitest';
 import { arena } from '../examples/arena/src/arena.ts';
 
@@ -50,4 +56,30 @@ test('a game over a loopback: joins, plays, talks, ends', () => {
   runUntil(4000);
   expect(ends).toEqual(['closed']);
   expect(client.over).toBe(true);
+});
+
+test('messages over a loopback: what was queued before there was a connection arrives', () => {
+  const chat = defineMessages({ say: { line: text(40) } });
+  const server = new MessageServer(chat, {
+    crypto: simulatedCrypto(1),
+    addresses: loopbackAddresses,
+    nowMs: 0,
+  });
+  server.onMessage('say', (session, said) => session.send('say', said));
+  const client = new MessageClient(chat, {
+    crypto: simulatedCrypto(2),
+    server: LOOPBACK_SERVER,
+    nowMs: 0,
+  });
+  const heard: string[] = [];
+  client.onMessage('say', ({ line }) => heard.push(line));
+  client.send('say', { line: 'early' });
+  const link = loopback(server, client);
+  for (let nowMs = 0; nowMs < 200; nowMs = link.wakeAt()) link.advance(nowMs);
+  expect(heard).toEqual(['early']);
+  client.send('say', { line: 'last' });
+  client.close(200, 'enough');
+  for (let nowMs = 200; nowMs < 400; nowMs = link.wakeAt()) link.advance(nowMs);
+  expect(heard).toEqual(['early', 'last']);
+  expect([client.ended, client.over, server.sessions.size]).toEqual(['closed', true, 0]);
 });

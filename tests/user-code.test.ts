@@ -3,7 +3,7 @@
 import { GameClient } from '@tickwire/client-node/core';
 import { simulatedCrypto } from '@tickwire/netsim';
 import { LOOPBACK_SERVER, loopback, loopbackAddresses } from '@tickwire/protocol';
-import { GameServer, type Session } from '@tickwire/server/core';
+import { GameServer, type GameSession } from '@tickwire/server/core';
 import { expect, test } from 'vitest';
 import { arena } from '../examples/arena/src/arena.ts';
 
@@ -44,8 +44,8 @@ function scene() {
 }
 
 /** Fills the events that a client has not acknowledged, all but `spare` of them. */
-function fillEvents({ events }: Session<never>, spare: number): void {
-  while (events.unacked < 256 - spare) expect(events.send(BYTES, 0, 1)).toBe('queued');
+function fillEvents({ events }: GameSession<never>, spare: number): void {
+  while (events.statistics.queued < 256 - spare) expect(events.send(BYTES, 0, 1)).toBe('queued');
   if (spare === 0) expect(events.send(BYTES, 0, 1)).toBe('full');
 }
 

@@ -8,7 +8,7 @@ import { codeOf, importsOf, lineAt, type SourceFile } from './source.ts';
 const LAYERS: Record<string, readonly string[]> = {
   wire: [],
   transport: ['wire'],
-  session: ['wire', 'transport'],
+  session: ['wire', 'transport', 'messages'],
   messages: ['wire'],
   replication: ['wire'],
   game: ['wire', 'replication', 'messages'],

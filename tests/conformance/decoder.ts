@@ -2,35 +2,54 @@
 // with the code that it checks: no import from the packages. Whatever the page forbids throws.
 
 import { createHmac } from 'node:crypto';
+import { RecordReader } from './records.ts';
 import { type Field, type Row, readField, readRecord, readSchema, type Schema } from './schema.ts';
 import { BitSource, ByteSource, demand, expand, hex, hex32, readMessagePack } from './sources.ts';
 
 const REASONS = [
   ...['closed', 'kicked', 'shutdown', 'timeout', 'error', 'refused'],
-  ...['full', 'version', 'game', 'unreachable', 'aborted'],
+  ...['full', 'version', 'game', 'unreachable', 'aborted', 'overflow'],
 ];
 const MAGIC = '544b5752';
 const TAG_BYTES = 16;
 
 const mac = (key: Uint8Array, ...parts: Uint8Array[]) =>
   createHmac('sha256', key).update(Buffer.concat(parts)).digest().subarray(0, TAG_BYTES);
+/** Ascending numbers; three and more in a row as `a to b`. */
+function ranges(numbers: readonly number[]): string {
+  const parts: string[] = [];
+  for (let i = 0, end = 0; i < numbers.length; i = end) {
+    for (end = i + 1; numbers[end] === numbers[i]! + end - i; ) end++;
+    if (end - i > 2) parts.push(`${numbers[i]} to ${numbers[end - 1]}`);
+    else parts.push(...numbers.slice(i, end).map(String));
+  }
+  return parts.join(' and ');
+}
 const utf8 = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
 const list = (fields: readonly Field[], bits: BitSource) =>
   fields.map((field) => `${field[0]} ${readField(bits, field)}`).join(', ');
+
+/** JSON has no bytes; those of the vectors are all zero. */
+function sayItem(item: unknown): unknown {
+  if (!(item instanceof Uint8Array)) return item;
+  demand(!item.some((byte) => byte !== 0), 'bytes of zero');
+  return `${item.length} zero bytes`;
+}
 
 /** What is known of the packets in one direction. */
 interface Direction {
   readonly to: 'server' | 'client';
   readonly purpose: number;
   newest: number;
-  readonly nextMessage: Map<number, number>;
+  /** By channel. */
+  readonly records: Map<number, RecordReader>;
 }
 
 const direction = (to: Direction['to'], purpose: number): Direction => ({
   to,
   purpose,
   newest: -1,
-  nextMessage: new Map(),
+  records: new Map(),
 });
 
 /** See the head of the file. */
@@ -55,7 +74,7 @@ export class Decoder {
 
   /** The meaning of the next datagram, line by line. */
   decode(datagram: Uint8Array): string[] {
-    demand(datagram.length <= 1200, 'at most 1200 bytes');
+    demand(datagram.length <= 1472, 'at most 1472 bytes');
     const source = new ByteSource(datagram);
     const readers = [
       ...[undefined, () => this.#hello(source, false), () => this.#challenge(source)],
@@ -153,21 +172,26 @@ export class Decoder {
 
   #ack(body: ByteSource, way: Direction): string {
     const flags = body.u(1);
-    demand(flags === 0 || flags === 1 || flags === 3, 'flags of an ack block');
+    demand(flags < 16 && (flags === 0 || flags % 2 === 1), 'flags of an ack block');
     if (flags === 0) return 'ack = none';
     const ack = expand(body.u(2), way.newest);
     demand(ack <= way.newest, 'an ack of what was sent');
     const delayMs = body.u(2) / 16;
-    const mask = flags === 3 ? body.u(1) : 0;
-    demand(flags === 1 || mask !== 0, 'a mask that names something');
+    const blocks = (flags >> 2) + 1;
+    const masks = Array.from({ length: blocks }, () => ((flags >> 1) & 1 ? body.u(1) : 0));
+    demand(
+      ((flags >> 1) & 1) === 0 || masks.some((mask) => mask !== 0),
+      'a mask that names something',
+    );
     const lost: number[] = [];
-    for (let at = 0; at < 8; at++) {
-      const byte = (mask >> at) & 1 ? body.u(1) : 0xff;
-      demand(!((mask >> at) & 1) || byte !== 0xff, '0xff is left out');
+    for (let at = 0; at < 8 * blocks; at++) {
+      const named = ((masks[at >> 3]! >> (at & 7)) & 1) === 1;
+      const byte = named ? body.u(1) : 0xff;
+      demand(!named || byte !== 0xff, '0xff is left out');
       for (let n = 0; n < 8; n++) if (!((byte >> n) & 1)) lost.push(ack - 1 - at * 8 - n);
     }
-    const missing = lost.length === 0 ? '' : `, but not ${lost.join(' and ')}`;
-    return `ack = ${ack} after ${delayMs} ms, and the 64 before${missing}`;
+    const missing = lost.length === 0 ? '' : `, but not ${ranges(lost.reverse())}`;
+    return `ack = ${ack} after ${delayMs} ms, and the ${64 * blocks} before${missing}`;
   }
 
   #section(body: ByteSource, way: Direction, seen: Set<number>): string[] {
@@ -182,8 +206,11 @@ export class Decoder {
       const [reason = 0] = content;
       return [`${head} = close: ${REASONS[reason]}`, `text = ${utf8(content.subarray(1))}`];
     }
-    if (number < 2) return [`${head} = reliable-ordered`, ...this.#messages(content, number, way)];
-    demand(number === 2, 'a section that this page knows');
+    const kind = this.#schema.channels.get(number);
+    if (kind !== undefined) {
+      return [`${head} = ${kind}`, ...this.#messages(content, number, kind, way)];
+    }
+    demand(number === 2 && this.#schema.game, 'a section that this page knows');
     const bits = new BitSource(content);
     const epoch = bits.take(8);
     demand(epoch === this.#epoch, 'the present epoch');
@@ -192,18 +219,16 @@ export class Decoder {
     return [`${head} = ${way === this.#up ? 'inputs' : 'snapshot'}, epoch ${epoch}`, ...lines];
   }
 
-  #messages(content: Uint8Array, channel: number, way: Direction): string[] {
-    const source = new ByteSource(content);
-    const lines: string[] = [];
-    do {
-      const id = expand(source.u(2), way.nextMessage.get(channel) ?? 0);
-      way.nextMessage.set(channel, id + 1);
-      const message = new ByteSource(source.take(source.varint()));
-      const said = channel === 0 ? this.#event(message) : [this.#message(message)];
+  #messages(content: Uint8Array, channel: number, kind: string, way: Direction): string[] {
+    const reader = way.records.get(channel) ?? new RecordReader(kind);
+    way.records.set(channel, reader);
+    return reader.read(content, (bytes) => {
+      const message = new ByteSource(bytes);
+      const said =
+        channel === 0 && this.#schema.game ? this.#event(message) : [this.#message(message)];
       message.finish();
-      lines.push(`message ${id} = ${said[0]}`, ...said.slice(1));
-    } while (source.left > 0);
-    return lines;
+      return said;
+    });
   }
 
   #event(message: ByteSource): string[] {
@@ -233,7 +258,7 @@ export class Decoder {
     demand(kind !== undefined, 'a message of the schema');
     const items = readMessagePack(message);
     demand(Array.isArray(items) && items.length === kind[1].length, 'an item for each field');
-    return `${kind[0]} ${JSON.stringify(items)}`;
+    return `${kind[0]} ${JSON.stringify(items.map(sayItem))}`;
   }
 
   #inputs(bits: BitSource): string[] {

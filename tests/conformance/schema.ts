@@ -25,6 +25,10 @@ export interface Archetype {
 
 export interface Schema {
   readonly id: string;
+  /** False = messages alone. */
+  readonly game: boolean;
+  /** Delivery kinds by id, of the channels of messages and events. */
+  readonly channels: ReadonlyMap<number, string>;
   readonly input: readonly Field[];
   readonly archetypes: readonly Archetype[];
   readonly effects: readonly (readonly [name: string, fields: readonly Field[]])[];
@@ -34,12 +38,20 @@ export interface Schema {
 type ArchetypeText = [[string], [string, number, number][], Field[]];
 
 export function readSchema(text: string): Schema {
-  const [id, , input, archetypes, effects, messages] = JSON.parse(text);
+  const parts = JSON.parse(text);
+  const game = parts.length > 2;
+  const [id, , input, archetypes, effects] = game ? parts : [parts[0], 0, [], [], []];
+  const said = JSON.parse(parts.at(-1));
+  const declared: [name: string, kind: string][] = said.channels ?? [['main', 'reliable-ordered']];
+  const channels = new Map(declared.map(([, kind], n) => [n === 0 ? 1 : n + 2, kind]));
+  if (game) channels.set(0, 'reliable-ordered');
   return {
     id,
+    game,
+    channels,
     input,
     effects,
-    messages: JSON.parse(messages),
+    messages: said.messages ?? said,
     archetypes: archetypes.map(([[name], components, fields]: ArchetypeText) => {
       let first = 0;
       const cut = components.map(([, count, audience]) => {

@@ -112,6 +112,7 @@ export function readMessagePack(source: ByteSource): unknown {
   if (head === 0xc2 || head === 0xc3) return head === 0xc3;
   if (head >= 0xcc && head <= 0xcf) return Number(big(2 ** (head - 0xcc)));
   if (head >= 0xd0 && head <= 0xd3) return signed(2 ** (head - 0xd0));
+  if (head === 0xc5) return source.take(Number(big(2)));
   if (head === 0xcb) return Buffer.from(source.take(8)).readDoubleBE();
   demand(head === 0xd9, `a form of MessagePack that this reader knows, not ${head}`);
   return str(source.u(1));

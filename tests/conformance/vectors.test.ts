@@ -18,8 +18,8 @@ import {
 import { describe, expect, test } from 'vitest';
 import { converse, game } from './conversation.ts';
 import { Decoder } from './decoder.ts';
+import { converseInMessages, messages } from './message-conversation.ts';
 import * as page from './schema.ts';
-import { hex } from './sources.ts';
 
 interface Vector {
   readonly name: string;
@@ -46,56 +46,96 @@ function parseVectors(markdown: string): Vector[] {
 
 /** As the page prints it, so that a failure shows what would have to stand there. */
 function print(bytes: Uint8Array): string {
-  const zeros = bytes.length - 1 - bytes.findLastIndex((byte) => byte !== 0);
-  const printed = zeros > 20 ? bytes.subarray(0, bytes.length - zeros) : bytes;
-  const lines = (hex(printed).match(/.{1,64}/g) ?? []).map((line) => line.match(/../g)!.join(' '));
-  return [...lines, ...(zeros > 20 ? [`00*${zeros}`] : []), ''].join('\n');
+  const pairs = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  const lines = pairs.split(/((?:00(?: |$)){21,})/).flatMap((part, n) => {
+    if (n % 2 === 1) return [`00*${part.match(/00/g)!.length}`];
+    return (part.match(/(?:.. ?){1,32}/g) ?? []).map((line) => line.trimEnd());
+  });
+  return [...lines, ''].join('\n');
 }
 
 const vectors = parseVectors(
   readFileSync(join(import.meta.dirname, '..', '..', 'PROTOCOL.md'), 'utf8'),
 );
-const schema = vectors[0]!;
-const conversation = vectors.slice(1, -1);
-const fields = vectors.at(-1)!;
-const schemaText = schema.meaning[1]!.slice('text = '.length);
+const find = (name: string) => vectors.findIndex((vector) => vector.name === name);
+const fields = vectors[find('fields')]!;
 
-/** The decoded lines of vector `index`, of which the bytes may be others than the page's. */
-function decode(index: number, bytes = conversation[index]!.bytes): string[] {
-  const decoder = new Decoder(schemaText);
-  for (const { bytes: before } of conversation.slice(0, index)) decoder.decode(before);
+/** A schema, what the code knows of it, and the datagrams of a conversation under it: on the page, and as sent. */
+interface Conversation {
+  readonly schema: Vector;
+  readonly text: string;
+  readonly declared: { readonly idHash: number; readonly digest: number };
+  readonly printed: readonly Vector[];
+  readonly sent: ReadonlyMap<string, Uint8Array>;
+  /** Datagrams that stand before them. */
+  readonly before: readonly Vector[];
+}
+
+function conversation(
+  [from, end]: readonly [from: string, end: string],
+  declared: Conversation['declared'],
+  sent: Conversation['sent'],
+  before: readonly Vector[] = [],
+): Conversation {
+  const schema = vectors[find(from)]!;
+  const text = schema.meaning[1]!.slice('text = '.length);
+  return {
+    schema,
+    text,
+    declared,
+    printed: vectors.slice(find(from) + 1, find(end)),
+    sent,
+    before,
+  };
+}
+const inGame = conversation(['schema', 'schema-messages'], game, converse());
+const handshake = inGame.printed.filter(({ meaning }) => meaning[0] !== 'kind = data');
+const inMessages = conversation(
+  ['schema-messages', 'fields'],
+  messages,
+  converseInMessages(),
+  handshake,
+);
+const conversations = [inGame, inMessages];
+const printed = conversations.flatMap((of) =>
+  of.printed.map(({ name }, index) => [name, of, index] as const),
+);
+
+/** The decoded lines of a conversation's vector `index`, of which the bytes may be others than the page's. */
+function decode(of: Conversation, index: number, bytes = of.printed[index]!.bytes): string[] {
+  const decoder = new Decoder(of.text);
+  for (const vector of [...of.before, ...of.printed.slice(0, index)]) decoder.decode(vector.bytes);
   return decoder.decode(bytes);
 }
 
 describe('the vectors of PROTOCOL.md', () => {
-  const sent = converse();
-
   test('are all there, in order', () => {
-    expect(vectors.map(({ name }) => name)).toEqual(['schema', ...sent.keys(), 'fields']);
+    const [first, second] = conversations.map(({ schema, sent }) => [schema.name, ...sent.keys()]);
+    expect(vectors.map(({ name }) => name)).toEqual([...first!, ...second!, 'fields']);
   });
 
-  test('schema: both hashes, from the code and from the page', () => {
+  test.each(conversations)('schema: both hashes, from the code and from the page', (of) => {
+    const { schema, text, declared } = of;
     const digests = (idHash: number, digest: number) =>
       print(new Uint8Array(Uint32Array.of(idHash, digest).buffer));
-    expect(digests(game.idHash, game.digest)).toBe(schema.hexLines);
-    const { id } = page.readSchema(schemaText);
+    expect(digests(declared.idHash, declared.digest)).toBe(schema.hexLines);
+    const { id } = page.readSchema(text);
     expect(`id = ${id}`).toBe(schema.meaning[0]);
-    expect(digests(page.digestOf(id), page.digestOf(schemaText))).toBe(schema.hexLines);
+    expect(digests(page.digestOf(id), page.digestOf(text))).toBe(schema.hexLines);
   });
 
-  test.each(conversation.map(({ name }, index) => [name, index] as const))('%s', (name, index) => {
-    expect(print(sent.get(name)!)).toBe(conversation[index]!.hexLines);
-    expect(decode(index)).toEqual(conversation[index]!.meaning);
+  test.each(printed)('%s', (name, of, index) => {
+    expect(print(of.sent.get(name)!)).toBe(of.printed[index]!.hexLines);
+    expect(decode(of, index)).toEqual(of.printed[index]!.meaning);
   });
 
-  test('no byte of them could be another one', () => {
-    conversation.forEach(({ name, bytes, meaning }, index) => {
-      for (let at = 0; at < bytes.length; at++) {
-        const other = bytes.slice();
-        other[at]! ^= 1 << (at % 8);
-        expect(outcome(index, other), `${name}, byte ${at}`).not.toEqual(meaning);
-      }
-    });
+  test.each(printed)('no byte of %s could be another one', (_name, of, index) => {
+    const { bytes, meaning } = of.printed[index]!;
+    for (let at = 0; at < bytes.length; at++) {
+      const other = bytes.slice();
+      other[at]! ^= 1 << (at % 8);
+      expect(outcome(of, index, other), `byte ${at}`).not.toEqual(meaning);
+    }
   });
 
   test.each(fields.meaning)('%s', (line) => {
@@ -116,9 +156,9 @@ describe('the vectors of PROTOCOL.md', () => {
   });
 });
 
-function outcome(index: number, bytes: Uint8Array): string[] {
+function outcome(of: Conversation, index: number, bytes: Uint8Array): string[] {
   try {
-    return decode(index, bytes);
+    return decode(of, index, bytes);
   } catch {
     return [];
   }

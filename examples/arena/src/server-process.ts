@@ -105,7 +105,8 @@ async function close(): Promise<void> {
 function report(): void {
   const { statistics } = server;
   const sums = { packetsAcked: 0, packetsLost: 0, inputsReal: 0, inputsMissing: 0 };
-  for (const { sent, inputs } of server.sessions) {
+  for (const { connection, inputs } of server.sessions) {
+    const sent = connection?.statistics;
     sums.packetsAcked += sent?.acked ?? 0;
     sums.packetsLost += sent === undefined ? 0 : sent.lost - sent.spuriousLosses;
     sums.inputsReal += inputs?.real ?? 0;

@@ -6,5 +6,11 @@ export { Dialer, type DialerOptions, type DialerSink } from './dialer.ts';
 export type { EffectPhase } from './effect-ledger.ts';
 export { GameClient, type GameClientOptions } from './game-client.ts';
 export { InputClock } from './input-clock.ts';
+export {
+  MessageClient,
+  type MessageClientOptions,
+  type MessageClientStatistics,
+} from './message-client.ts';
 export type { PredictionStatistics, Rollback } from './prediction.ts';
+export { type CloseOptions, SessionClient, type SessionClientOptions } from './session-client.ts';
 export { ViewClock } from './view-clock.ts';

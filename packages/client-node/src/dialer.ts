@@ -2,10 +2,12 @@
 
 import {
   CHALLENGE_BYTES,
-  type Channel,
+  type ChannelPlan,
   COOKIE_BYTES,
   Connection,
+  type ConnectionTuning,
   type Crypto,
+  checkTuning,
   DATA_PACKET_BYTES_MIN,
   type Destination,
   deriveKey,
@@ -30,14 +32,14 @@ import {
 
 /** What a dialer asks of and tells to the layer above. */
 export interface DialerSink {
-  channels(): readonly (readonly [id: number, channel: Channel])[];
+  channels(): readonly ChannelPlan[];
   /** The server accepted and was heard on the connection: both ends know that it is there. */
   opened(connection: Connection): void;
   /** The attempt failed, or the connection is over. Once. */
   closed(reason: EndReason, text: string, remote: boolean): void;
 }
 
-export interface DialerOptions {
+export interface DialerOptions extends ConnectionTuning {
   readonly game: GameIdentity;
   readonly crypto: Crypto;
   /** Opaque address of the server. */
@@ -45,9 +47,7 @@ export interface DialerOptions {
   readonly sink: DialerSink;
   readonly nowMs: number;
   /** No accept for so long: unreachable. Default 5 s. */
-  readonly connectTimeoutMs?: number;
-  /** No authentic packet for so long ends the connection. Default 10 s. */
-  readonly timeoutMs?: number;
+  readonly connectTimeoutMs?: number | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -72,6 +72,7 @@ export class Dialer implements Machine {
   #connection: Connection | undefined;
 
   constructor(options: DialerOptions) {
+    checkTuning(options);
     this.#options = options;
     const nonce = new Uint8Array(NONCE_BYTES);
     const clientKey = new Uint8Array(KEY_BYTES);
@@ -170,7 +171,7 @@ export class Dialer implements Machine {
     if (!echoesNonce(bytes, start, end, this.#hello.nonce)) return Verdict.forged;
     const accept = readAccept(bytes, start, end);
     if (accept === undefined) return Verdict.malformed;
-    const { crypto, timeoutMs } = this.#options;
+    const { crypto, timeoutMs, keepAliveMs, rate, probePathMtu } = this.#options;
     const { clientKey, nonce } = this.#hello;
     const key = (purpose: number) => deriveKey(crypto, purpose, clientKey, accept.serverKey, nonce);
     if (!this.#tagFits(bytes, start, end, key(KeyPurpose.accept))) return Verdict.forged;
@@ -181,7 +182,10 @@ export class Dialer implements Machine {
       openIncoming: crypto.sealer(key(KeyPurpose.serverToClient)),
       channels: this.#options.sink.channels(),
       nowMs,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      timeoutMs,
+      keepAliveMs,
+      rate,
+      probePathMtu,
       sink: {
         proven: () => this.#options.sink.opened(this.#connection!),
         closed: (reason, text, remote) => this.#options.sink.closed(reason, text, remote),

@@ -42,4 +42,6 @@ export class StateChannel<S extends GameShape> implements Channel {
   }
 
   lost(): void {}
+
+  close(): void {}
 }

@@ -35,12 +35,15 @@ export { math } from './game/math.ts';
 export { SimulationError } from './game/simulation-error.ts';
 export { createView } from './game/view.ts';
 export { type ArchetypeInputs, World, type WorldOptions } from './game/world.ts';
+export type { DeclaredChannel, MessageChannelOptions } from './messages/declared-channel.ts';
 export { bytes, type MessageField, real, text } from './messages/message-field.ts';
 export {
+  type ChannelDeclarations,
   defineMessages,
   type Message,
   type MessageDeclarations,
   MessageSet,
+  type MessagesOf,
   type MessageValue,
 } from './messages/message-set.ts';
 export { blendRow } from './replication/blend.ts';
@@ -80,7 +83,8 @@ export {
 } from './replication/snapshot.ts';
 export { loadRow, quantiseRow, Table } from './replication/table.ts';
 export { COOKIE_BYTES, CookieJar } from './session/cookie.ts';
-export { GameChannel } from './session/game-channels.ts';
+export { EncodedMessage } from './session/encoded-message.ts';
+export { eventLimits, GameChannel, GamePriority } from './session/game-channels.ts';
 export {
   ACCEPT_BYTES,
   CHALLENGE_BYTES,
@@ -101,23 +105,40 @@ export {
   writeRequest,
 } from './session/handshake.ts';
 export { deriveKey, KeyPurpose } from './session/keys.ts';
-export { AckBlock, writeAckBlock } from './transport/ack-block.ts';
-export { CHANNELS_MAX, type Channel } from './transport/channel.ts';
-export type { ConnectionSink } from './transport/close-sequence.ts';
-export { Connection, type ConnectionOptions } from './transport/connection.ts';
-export { type EndReason, endReasons } from './transport/end-reason.ts';
-export { ReceivedWindow } from './transport/received-window.ts';
 export {
-  MESSAGE_BYTES_MAX,
-  type MessageSink,
-  ReliableOrderedChannel,
-  type SendResult,
-} from './transport/reliable-ordered.ts';
+  type ChannelStatistics,
+  MessageChannels,
+  type MessageReceiver,
+} from './session/message-channels.ts';
+export { AckBlock, writeAckBlock } from './transport/ack-block.ts';
+export { CHANNELS_MAX, type Channel, type ChannelPlan } from './transport/channel.ts';
+export type { ConnectionSink } from './transport/close-sequence.ts';
+export { Connection } from './transport/connection.ts';
+export {
+  type ConnectionOptions,
+  type ConnectionTuning,
+  checkTuning,
+} from './transport/connection-options.ts';
+export type { ConnectionStatistics } from './transport/connection-statistics.ts';
+export { createMessageChannel } from './transport/delivery.ts';
+export { type EndReason, endReasons } from './transport/end-reason.ts';
+export type {
+  MessageChannel,
+  MessageChannelStatistics,
+  MessageSink,
+  SendResult,
+} from './transport/message-channel.ts';
+export type { RateOptions, RateReason, RateState } from './transport/rate-controller.ts';
+export { RateController } from './transport/rate-controller.ts';
+export { ReceivedWindow } from './transport/received-window.ts';
+export { type LatestSink, ReliableLatestChannel } from './transport/reliable-latest.ts';
+export { ReliableOrderedChannel } from './transport/reliable-ordered.ts';
 export { RttEstimator } from './transport/rtt.ts';
 export { type SentStatistics, SentWindow, type VerdictSink } from './transport/sent-window.ts';
-export { UnreliableSequencedChannel } from './transport/unreliable-sequenced.ts';
 export { BitReader, BitWriter, varBits } from './wire/bits.ts';
 export { ByteReader, ByteWriter, varintBytes } from './wire/bytes.ts';
+export type { ChannelLimits, ChannelOptions, DeliveryKind } from './wire/channel-options.ts';
+export { deliveryKinds, FRAGMENT_BYTES, resolveChannel } from './wire/channel-options.ts';
 export type { Crypto, Sealer } from './wire/crypto.ts';
 export { KEY_BYTES, TAG_BYTES } from './wire/crypto.ts';
 export { TickwireError } from './wire/errors.ts';
@@ -126,6 +147,7 @@ export type { AddressBook, Destination, Machine } from './wire/machine.ts';
 export { ADDRESS_BYTES_MAX } from './wire/machine.ts';
 export {
   DATA_PACKET_BYTES_MIN,
+  DATAGRAM_BYTES,
   DATAGRAM_BYTES_MAX,
   HEADER_BYTES,
   PacketKind,

@@ -19,8 +19,8 @@ function expectSettled(end: End, channel: ProbeChannel): void {
 function pairFor(seed: number) {
   const channels = [new ProbeChannel(), new ProbeChannel()] as const;
   const pair = new ConnectionPair(
-    { channels: [[0, channels[0]]], link: BAD },
-    { channels: [[0, channels[1]]], link: BAD },
+    { channels: [{ id: 0, channel: channels[0] }], link: BAD },
+    { channels: [{ id: 0, channel: channels[1] }], link: BAD },
     seed,
   );
   const talk = () => {

@@ -5,15 +5,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Connection } from '../src/transport/connection.ts';
 import { ReliableOrderedChannel } from '../src/transport/reliable-ordered.ts';
+import { resolveChannel } from '../src/wire/channel-options.ts';
 import { KEY_BYTES } from '../src/wire/crypto.ts';
 import { Verdict } from '../src/wire/verdict.ts';
 
+const limits = resolveChannel({ kind: 'reliable-ordered' });
 const crypto = simulatedCrypto(1);
 const keys = [new Uint8Array(KEY_BYTES).fill(1), new Uint8Array(KEY_BYTES).fill(2)];
 
 class Side {
   readonly received: number[][] = [];
-  readonly channel = new ReliableOrderedChannel((bytes, start, end) =>
+  readonly channel = new ReliableOrderedChannel(limits, (bytes, start, end) =>
     this.received.push([...bytes.subarray(start, end)]),
   );
   readonly connection: Connection;
@@ -23,7 +25,7 @@ class Side {
       remoteId: 7,
       sealOutgoing: crypto.sealer(keys[index]!),
       openIncoming: crypto.sealer(keys[1 - index]!),
-      channels: [[0, this.channel]],
+      channels: [{ id: 0, channel: this.channel }],
       nowMs: 0,
       sink: { closed: () => this.received.push([-1]), ended() {} },
     });
@@ -50,12 +52,12 @@ class Side {
   /** Everything that can be seen from outside, the next packets included. */
   state(nowMs: number): unknown {
     const { statistics, rtt, received, nextSequence } = this.connection;
-    const fields = { ...statistics, smoothedMs: rtt.smoothedMs, samples: rtt.samples };
-    const { newest, newestKept } = received;
+    const fields = { ...statistics, ...this.channel.statistics, samples: rtt.samples };
+    const { newest, newestKept, reach, lossShare } = received;
     const got = this.received.map((m) => [...m]);
     const wakeMs = this.connection.wakeAt();
     const packets = this.write(nowMs).map((packet) => [...packet]);
-    return { ...fields, newest, newestKept, nextSequence, got, wakeMs, packets };
+    return { ...fields, newest, newestKept, reach, lossShare, nextSequence, got, wakeMs, packets };
   }
 }
 

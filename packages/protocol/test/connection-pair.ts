@@ -1,9 +1,11 @@
 // Two connections, a seeded link each way and a clock: what the connection tests run in virtual time.
 
 import { type Delivery, Link, type LinkOptions } from '@tickwire/netsim';
-import type { Channel } from '../src/transport/channel.ts';
+import type { Channel, ChannelPlan } from '../src/transport/channel.ts';
 import { Connection } from '../src/transport/connection.ts';
+import type { ConnectionTuning } from '../src/transport/connection-options.ts';
 import { type Sealer, TAG_BYTES } from '../src/wire/crypto.ts';
+import { DATAGRAM_BYTES_MAX } from '../src/wire/packet.ts';
 import { Verdict } from '../src/wire/verdict.ts';
 
 /** Protects nothing and costs nothing: the tests that use it are not about forgery. */
@@ -25,7 +27,11 @@ export class ProbeChannel implements Channel {
   readonly lostSequences: number[] = [];
   verdict: Verdict = Verdict.accepted;
   reads = 0;
+  closes = 0;
+  /** Packets whose section was kept. */
+  readonly keptSequences: number[] = [];
   #staged: number[] = [];
+  #sequence = -1;
 
   constructor(elicitsAck = true) {
     this.elicitsAck = elicitsAck;
@@ -44,14 +50,16 @@ export class ProbeChannel implements Channel {
     return body.length;
   }
 
-  read(_nowMs: number, bytes: Uint8Array, start: number, end: number): Verdict {
+  read(_nowMs: number, bytes: Uint8Array, start: number, end: number, sequence: number): Verdict {
     this.reads++;
+    this.#sequence = sequence;
     this.#staged = [...bytes.subarray(start, end)];
     return this.verdict;
   }
 
   commit(): void {
     this.inbox.push(this.#staged);
+    this.keptSequences.push(this.#sequence);
   }
 
   acked(sequence: number): void {
@@ -61,15 +69,19 @@ export class ProbeChannel implements Channel {
   lost(sequence: number): void {
     this.lostSequences.push(sequence);
   }
+
+  close(): void {
+    this.closes++;
+  }
 }
 
-export interface EndOptions {
-  readonly channels?: readonly (readonly [id: number, channel: Channel])[];
+export interface EndOptions extends ConnectionTuning {
+  readonly channels?: readonly ChannelPlan[];
   readonly link?: LinkOptions;
   readonly sealOutgoing?: Sealer;
   readonly openIncoming?: Sealer;
-  readonly timeoutMs?: number;
-  readonly keepAliveMs?: number;
+  /** Flushes so often, in a rhythm of its own. Default: at every tick of the pair. */
+  readonly tickMs?: number;
 }
 
 /** One connection, what it told its owner, and the link away from it. */
@@ -80,19 +92,26 @@ export class End {
   ended = 0;
   proven = 0;
   packets = 0;
+  /** Length of every datagram sent since it was last emptied. */
+  readonly lengths: number[] = [];
   /** False: lets its ticks pass without a flush. */
   flushes = true;
+  /** Its own rhythm; Infinity = that of the pair. */
+  readonly tickMs: number;
+  nextTickMs: number;
 
   constructor(options: EndOptions, seed: number) {
-    this.link = new Link(options.link ?? {}, seed);
+    const { link, channels, sealOutgoing, openIncoming, tickMs, ...tuning } = options;
+    this.link = new Link(link ?? {}, seed);
+    this.tickMs = tickMs ?? Number.POSITIVE_INFINITY;
+    this.nextTickMs = this.tickMs;
     this.connection = new Connection({
+      ...tuning,
       remoteId: seed,
-      sealOutgoing: options.sealOutgoing ?? openSealer,
-      openIncoming: options.openIncoming ?? openSealer,
-      channels: options.channels ?? [],
+      sealOutgoing: sealOutgoing ?? openSealer,
+      openIncoming: openIncoming ?? openSealer,
+      channels: channels ?? [],
       nowMs: 0,
-      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-      ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
       sink: {
         proven: () => this.proven++,
         closed: (reason, text, remote) => this.closed.push({ reason, text, remote }),
@@ -101,24 +120,30 @@ export class End {
     });
   }
 
+  flush(nowMs: number, out: Uint8Array): void {
+    if (this.flushes) this.connection.flush(nowMs);
+    this.drain(nowMs, out);
+  }
+
   /** Sends everything that the connection has to say. */
   drain(nowMs: number, out: Uint8Array): void {
     for (;;) {
       const length = this.connection.poll(nowMs, out, 0);
       if (length === 0) return;
       this.packets++;
+      this.lengths.push(length);
       this.link.send(nowMs, out, 0, length, 0, 0);
     }
   }
 }
 
-/** See the head of the file. Both ends flush at every tick, at the same moments. */
+/** See the head of the file. Ends without a rhythm of their own flush at every tick, at the same moments. */
 export class ConnectionPair {
   readonly a: End;
   readonly b: End;
   readonly tickMs: number;
   nowMs = 0;
-  readonly #out = new Uint8Array(1200);
+  readonly #out = new Uint8Array(DATAGRAM_BYTES_MAX);
   readonly #delivery: Delivery = { bytes: new Uint8Array(0), start: 0, end: 0, from: 0, to: 0 };
 
   constructor(a: EndOptions, b: EndOptions, seed = 1, tickMs = 16) {
@@ -131,28 +156,39 @@ export class ConnectionPair {
   run(ticks: number, each: (tick: number) => void = () => {}, done = () => false): void {
     for (let tick = 0; tick < ticks && !done(); tick++) {
       const until = this.nowMs + this.tickMs;
-      this.#deliver(until);
+      this.#pass(until);
       this.nowMs = until;
       each(tick);
       for (const end of [this.a, this.b]) {
-        if (end.flushes) end.connection.flush(this.nowMs);
-        end.drain(this.nowMs, this.#out);
+        if (end.tickMs === Number.POSITIVE_INFINITY) end.flush(this.nowMs, this.#out);
       }
     }
   }
 
-  #deliver(untilMs: number): void {
+  /** Deliveries, and flushes of ends with a rhythm of their own, up to the next tick. */
+  #pass(untilMs: number): void {
     for (;;) {
-      const fromA = this.a.link.wakeAt();
-      const fromB = this.b.link.wakeAt();
-      if (Math.min(fromA, fromB) > untilMs) return;
-      const nowMs = Math.max(this.nowMs, Math.min(fromA, fromB));
-      const [from, to] = fromA <= fromB ? [this.a, this.b] : [this.b, this.a];
-      const delivery = this.#delivery;
-      if (!from.link.poll(nowMs, delivery)) continue;
-      to.connection.receive(nowMs, delivery.bytes, delivery.start, delivery.end);
-      to.connection.advance(nowMs);
-      to.drain(nowMs, this.#out);
+      const arrivesMs = Math.min(this.a.link.wakeAt(), this.b.link.wakeAt());
+      const flushesMs = Math.min(this.a.nextTickMs, this.b.nextTickMs);
+      if (Math.min(arrivesMs, flushesMs) > untilMs) return;
+      if (arrivesMs <= flushesMs) this.#deliver(Math.max(this.nowMs, arrivesMs));
+      else this.#flush(flushesMs);
     }
+  }
+
+  #deliver(nowMs: number): void {
+    const aFirst = this.a.link.wakeAt() <= this.b.link.wakeAt();
+    const [from, to] = aFirst ? [this.a, this.b] : [this.b, this.a];
+    const delivery = this.#delivery;
+    if (!from.link.poll(nowMs, delivery)) return;
+    to.connection.receive(nowMs, delivery.bytes, delivery.start, delivery.end);
+    to.connection.advance(nowMs);
+    to.drain(nowMs, this.#out);
+  }
+
+  #flush(nowMs: number): void {
+    const end = this.a.nextTickMs <= this.b.nextTickMs ? this.a : this.b;
+    end.nextTickMs += end.tickMs;
+    end.flush(nowMs, this.#out);
   }
 }

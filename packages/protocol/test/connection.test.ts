@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest';
+import type { Channel, ChannelPlan } from '../src/transport/channel.ts';
 import { Connection } from '../src/transport/connection.ts';
+import type { ConnectionOptions } from '../src/transport/connection-options.ts';
 import { ControlSection, MUST_UNDERSTAND } from '../src/transport/section.ts';
 import { TAG_BYTES } from '../src/wire/crypto.ts';
-import { DATAGRAM_BYTES_MAX, HEADER_BYTES, writeHeader } from '../src/wire/packet.ts';
+import {
+  DATAGRAM_BYTES,
+  DATAGRAM_BYTES_MAX,
+  HEADER_BYTES,
+  writeHeader,
+} from '../src/wire/packet.ts';
 import { Verdict } from '../src/wire/verdict.ts';
 import { ConnectionPair, openSealer, ProbeChannel } from './connection-pair.ts';
 
@@ -16,26 +23,32 @@ function packet(sequence: number, ...body: number[]): Uint8Array {
   return bytes;
 }
 
-function single(...channels: ProbeChannel[]): Connection {
-  return new Connection({
+function plain(channels: readonly Channel[]): ConnectionOptions {
+  return {
     remoteId: 1,
     sealOutgoing: openSealer,
     openIncoming: openSealer,
-    channels: channels.map((channel, id) => [id, channel] as const),
+    channels: channels.map((channel, id) => ({ id, channel })),
     nowMs: 0,
     sink: { closed() {}, ended() {} },
-  });
+  };
+}
+
+function single(...channels: ProbeChannel[]): Connection {
+  return new Connection(plain(channels));
 }
 
 function receive(connection: Connection, bytes: Uint8Array, nowMs = 1): Verdict {
   return connection.receive(nowMs, bytes.slice(), 0, bytes.length);
 }
 
-/** What the connection says next; empty = nothing. */
+/** What the connection says first at a flush; empty = nothing. */
 function flush(connection: Connection, nowMs: number): number[] {
   const out = new Uint8Array(DATAGRAM_BYTES_MAX);
   connection.flush(nowMs);
-  return [...out.subarray(0, connection.poll(nowMs, out, 0))];
+  const first = [...out.subarray(0, connection.poll(nowMs, out, 0))];
+  while (connection.poll(nowMs, out, 0) > 0);
+  return first;
 }
 
 describe('Connection', () => {
@@ -45,15 +58,15 @@ describe('Connection', () => {
     const pair = new ConnectionPair(
       {
         channels: [
-          [0, channels[0]!],
-          [31, channels[1]!],
+          { id: 0, channel: channels[0]! },
+          { id: 63, channel: channels[1]! },
         ],
         link: { latencyMs: 20 },
       },
       {
         channels: [
-          [0, peers[0]!],
-          [31, peers[1]!],
+          { id: 0, channel: peers[0]! },
+          { id: 63, channel: peers[1]! },
         ],
         link: { latencyMs: 20 },
       },
@@ -75,16 +88,24 @@ describe('Connection', () => {
     const first = new ProbeChannel();
     const second = new ProbeChannel();
     const connection = single(first, second);
-    first.outbox.push(new Uint8Array(1155));
-    second.outbox.push(new Uint8Array(1150));
-    const out = new Uint8Array(DATAGRAM_BYTES_MAX + 10);
+    // Header, ack block of one byte, section header, tag.
+    const room = DATAGRAM_BYTES - HEADER_BYTES - 1 - 3 - TAG_BYTES;
+    first.outbox.push(new Uint8Array(room));
+    second.outbox.push(new Uint8Array(room - 10), new Uint8Array(room + 1));
+    const out = new Uint8Array(DATAGRAM_BYTES_MAX + 10).fill(0xcc);
     connection.flush(1);
     const lengths: number[] = [];
     for (let n = connection.poll(1, out, 0); n > 0; n = connection.poll(1, out, 0)) lengths.push(n);
-    expect(lengths.length).toBe(2);
-    expect(Math.max(...lengths)).toBeLessThanOrEqual(DATAGRAM_BYTES_MAX);
+    expect(lengths).toEqual([DATAGRAM_BYTES, DATAGRAM_BYTES - 10]);
     expect([first.written, second.written]).toEqual([[0], [1]]);
-    expect([...out.subarray(DATAGRAM_BYTES_MAX)]).toEqual(new Array(10).fill(0));
+    expect([...out.subarray(DATAGRAM_BYTES)]).toEqual(
+      new Array(DATAGRAM_BYTES_MAX - 1190).fill(0xcc),
+    );
+    // What fits nowhere waits, and holds up nobody.
+    first.outbox.push(Uint8Array.of(1));
+    expect(flush(connection, 500).length).toBeGreaterThan(0);
+    expect(first.outbox).toEqual([]);
+    expect(second.outbox.length).toBe(1);
   });
 
   test('a refused section: not acked, nothing of the packet kept, the peer sees it lost', () => {
@@ -93,15 +114,15 @@ describe('Connection', () => {
     const pair = new ConnectionPair(
       {
         channels: [
-          [0, sender[0]!],
-          [1, sender[1]!],
+          { id: 0, channel: sender[0]! },
+          { id: 1, channel: sender[1]! },
         ],
         link: { latencyMs: 10 },
       },
       {
         channels: [
-          [0, receiver[0]!],
-          [1, receiver[1]!],
+          { id: 0, channel: receiver[0]! },
+          { id: 1, channel: receiver[1]! },
         ],
         link: { latencyMs: 10 },
       },
@@ -171,17 +192,80 @@ describe('Connection', () => {
     expect(flush(connection, 400)).toEqual([]);
   });
 
+  test('when packets are missing the ack leaves with the next flush, and so does one that fills a gap', () => {
+    const connection = single(new ProbeChannel(), new ProbeChannel(false));
+    flush(connection, 1);
+    receive(connection, packet(0, 0, MUST | 0, 1, 5), 100);
+    receive(connection, packet(2, 0, MUST | 0, 1, 5), 101);
+    expect(connection.wakeAt()).toBe(101);
+    expect(connection.ackOverdue(101)).toBe(true);
+    expect(connection.wantsFlush(101)).toBe(true);
+    // 2 was kept and 1 was not: bit 0 of the history.
+    const ack = flush(connection, 102);
+    expect(ack.slice(HEADER_BYTES, -TAG_BYTES)).toEqual([3, 2, 0, 16, 0, 1, 0xfe]);
+    // Such news is said twice, since somebody waits for it; then no more.
+    expect(connection.wakeAt()).toBe(107);
+    expect(flush(connection, 106.9)).toEqual([]);
+    expect(flush(connection, 107).length).toBe(ack.length);
+    expect(flush(connection, 109)).toEqual([]);
+    receive(connection, packet(1, 0, MUST | 0, 1, 5), 110);
+    expect(flush(connection, 110).slice(HEADER_BYTES, -TAG_BYTES)).toEqual([1, 2, 0, 9 * 16, 0]);
+    expect(flush(connection, 115).length).toBeGreaterThan(0);
+    // In order again: an ordinary delay.
+    receive(connection, packet(3, 0, MUST | 0, 1, 5), 120);
+    expect(flush(connection, 140)).toEqual([]);
+    expect(flush(connection, 145).length).toBeGreaterThan(0);
+    // A gap before a packet that asks for nothing hurries nobody; nor does a packet that was refused.
+    receive(connection, packet(6, 0, MUST | 1, 1, 5), 200);
+    receive(connection, packet(9, 0, MUST | 40, 1, 5), 201);
+    expect(flush(connection, 300)).toEqual([]);
+  });
+
+  test('the second time is left to a packet that leaves in between', () => {
+    const channel = new ProbeChannel();
+    const connection = single(channel);
+    flush(connection, 1);
+    receive(connection, packet(5, 0, MUST | 0, 1, 5), 100);
+    expect(flush(connection, 100).length).toBeGreaterThan(0);
+    channel.outbox.push(Uint8Array.of(1));
+    expect(flush(connection, 103).length).toBeGreaterThan(0);
+    expect(flush(connection, 120)).toEqual([]);
+  });
+
+  test('a lost packet that carried something is urgent until a flush, a lost ping is not', () => {
+    const channel = new ProbeChannel();
+    const connection = single(channel);
+    flush(connection, 1);
+    connection.advance(2500);
+    expect(connection.statistics.lost).toBe(1);
+    expect(connection.urgent).toBe(false);
+    channel.outbox.push(Uint8Array.of(1));
+    flush(connection, 2500);
+    connection.advance(6000);
+    expect(channel.lostSequences.length).toBe(1);
+    expect(connection.urgent).toBe(true);
+    flush(connection, 6000);
+    expect(connection.urgent).toBe(false);
+  });
+
+  test('an ack that waits is hurried by a gap, never delayed by what comes in order', () => {
+    const connection = single(new ProbeChannel());
+    flush(connection, 1);
+    for (let s = 0; s < 5; s++) receive(connection, packet(s, 0, MUST | 0, 1, 5), 100 + s * 10);
+    expect(connection.wakeAt()).toBe(125);
+  });
+
   test('the round trip is measured without the time that acks were held', () => {
     const pair = new ConnectionPair(
-      { channels: [[0, new ProbeChannel()]], link: { latencyMs: 40 } },
+      { channels: [{ id: 0, channel: new ProbeChannel() }], link: { latencyMs: 40 } },
       { link: { latencyMs: 30 } },
       3,
       7,
     );
     const channel = new ProbeChannel();
     const busy = new ConnectionPair(
-      { channels: [[0, channel]], link: { latencyMs: 40 } },
-      { channels: [[0, new ProbeChannel()]], link: { latencyMs: 30 } },
+      { channels: [{ id: 0, channel }], link: { latencyMs: 40 } },
+      { channels: [{ id: 0, channel: new ProbeChannel() }], link: { latencyMs: 30 } },
       3,
       7,
     );
@@ -222,7 +306,7 @@ describe('Connection', () => {
     expect(pair.a.closed).toEqual([]);
     expect(pair.b.closed).toEqual([]);
     // One side alone: each ping is answered by one packet that asks for nothing.
-    const quiet = new ConnectionPair({ link: { latencyMs: 30 } }, { keepAliveMs: 1e9 });
+    const quiet = new ConnectionPair({ link: { latencyMs: 30 } }, { keepAliveMs: 3_600_000 });
     quiet.run(100);
     const pings = quiet.a.packets;
     const acks = quiet.b.packets;
@@ -257,23 +341,78 @@ describe('Connection', () => {
     expect(connection.open).toBe(true);
   });
 
-  test('wakeAt never asks for a moment at which nothing happens', () => {
+  test.each([false, true])(
+    'wakeAt never asks for a moment at which nothing happens; probing %s',
+    (probing) => {
+      const channel = new ProbeChannel();
+      const connection = new Connection({
+        ...plain([channel]),
+        probePathMtu: probing,
+      });
+      let nowMs = 0.1;
+      channel.outbox.push(Uint8Array.of(1));
+      for (let steps = 0; connection.open; steps++) {
+        expect(steps).toBeLessThan(100);
+        flush(connection, nowMs);
+        const next = connection.wakeAt();
+        expect(next).toBeGreaterThan(nowMs);
+        if (connection.open) nowMs = next;
+      }
+      expect(nowMs).toBe(10_000);
+    },
+  );
+
+  test('channels have ids of their own, 0 to 63, and weights above 0', () => {
     const channel = new ProbeChannel();
-    const connection = single(channel);
-    let nowMs = 0.1;
-    channel.outbox.push(Uint8Array.of(1));
-    for (let steps = 0; connection.open; steps++) {
-      expect(steps).toBeLessThan(100);
-      flush(connection, nowMs);
-      const next = connection.wakeAt();
-      expect(next).toBeGreaterThan(nowMs);
-      if (connection.open) nowMs = next;
+    const make =
+      (plan: ChannelPlan, more: ChannelPlan[] = []) =>
+      () =>
+        new Connection({ ...plain([]), channels: [plan, ...more] });
+    expect(make({ id: 63, channel })).not.toThrow();
+    for (const id of [64, -1]) expect(make({ id, channel })).toThrow('unique');
+    expect(make({ id: 3, channel }, [{ id: 3, channel }])).toThrow('unique');
+    for (const weight of [0, -1, Number.NaN]) {
+      expect(make({ id: 0, channel, weight })).toThrow('weight');
     }
-    expect(nowMs).toBe(10_000);
+    expect(ControlSection.ping).toBeGreaterThan(63);
   });
 
-  test('no section type beyond the channels is a channel', () => {
-    expect(() => single(...Array.from({ length: 33 }, () => new ProbeChannel()))).toThrow('unique');
-    expect(ControlSection.ping).toBeGreaterThan(31);
+  test('64 channels in one packet, each told of its verdict', () => {
+    const sides = [0, 1].map(() => Array.from({ length: 64 }, () => new ProbeChannel()));
+    const plans = sides.map((side) => side.map((channel, id) => ({ id, channel })));
+    const pair = new ConnectionPair({ channels: plans[0]! }, { channels: plans[1]! });
+    for (const [id, channel] of sides[0]!.entries()) channel.outbox.push(Uint8Array.of(id));
+    pair.run(5);
+    for (const [id, channel] of sides[0]!.entries()) {
+      expect(channel.written).toEqual([0]);
+      expect(channel.ackedSequences).toEqual([0]);
+      expect(sides[1]![id]!.inbox).toEqual([[id]]);
+    }
+    expect(pair.b.connection.channelBytesIn(63)).toBe(1);
+    expect(pair.a.connection.channelBytesOut(63)).toBe(1);
+  });
+
+  test('the end is told to every channel, and nothing of a later packet is kept', () => {
+    const channels = [new ProbeChannel(), new ProbeChannel()];
+    const connection = single(...channels);
+    flush(connection, 1);
+    connection.close(2, 'closed', '');
+    for (const channel of channels) expect(channel.closes).toBeGreaterThan(0);
+    expect(receive(connection, packet(0, 0, MUST | 0, 1, 5), 3)).toBe(Verdict.refused);
+    expect(channels[0]!.inbox).toEqual([]);
+    expect(connection.received.kept(0)).toBe(false);
+  });
+
+  test('a channel that closes the connection while it is told of an ack: the packet is not kept', () => {
+    const closing = new ProbeChannel();
+    const other = new ProbeChannel();
+    const connection = single(closing, other);
+    closing.acked = () => connection.close(5, 'closed', '');
+    closing.outbox.push(Uint8Array.of(1));
+    flush(connection, 1);
+    expect(receive(connection, packet(0, 1, 0, 0, 0, 0, MUST | 1, 1, 5), 5)).toBe(Verdict.refused);
+    expect(other.inbox).toEqual([]);
+    expect(connection.received.kept(0)).toBe(false);
+    expect(connection.open).toBe(false);
   });
 });

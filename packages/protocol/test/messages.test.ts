@@ -137,7 +137,7 @@ describe('messages', () => {
     expect(defineMessages({}).maxBytes).toBe(0);
     const wrong = [
       () => text(0),
-      () => text(65536),
+      () => text(256 * 1024 + 1),
       () => bytes(1.5),
       () => defineMessages(kinds(257)),
       () => defineMessages({ all: Object.fromEntries(many(65)) }),

@@ -1,14 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CHANNELS_MAX } from '../src/transport/channel.ts';
 import { ControlSection, MUST_UNDERSTAND, SectionList } from '../src/transport/section.ts';
 import { ByteReader, ByteWriter } from '../src/wire/bytes.ts';
 import { Verdict } from '../src/wire/verdict.ts';
 
-function read(bytes: readonly number[], channels = 0b111): { verdict: Verdict; list: SectionList } {
+/** `low` and `high`: which channels there are. */
+function read(bytes: readonly number[], low = 0b111, high = 0) {
   const list = new SectionList();
   const reader = new ByteReader();
   reader.reset(Uint8Array.from(bytes), 0, bytes.length);
-  return { verdict: list.read(reader, channels), list };
+  return { verdict: list.read(reader, low, high), list };
 }
 
 const MUST = MUST_UNDERSTAND;
@@ -61,22 +63,37 @@ describe('SectionList', () => {
 
   test('all channels at once, the highest included', () => {
     const bytes: number[] = [];
-    for (let channel = 0; channel < 32; channel++) bytes.push(MUST | channel, 0);
+    for (let channel = 0; channel < CHANNELS_MAX; channel++) bytes.push(MUST | channel, 0);
     bytes.push(MUST | 64, 0, MUST | 65, 0);
-    const { verdict, list } = read(bytes, -1);
+    const { verdict, list } = read(bytes, -1, -1);
     expect(verdict).toBe(Verdict.accepted);
-    expect(list.count).toBe(34);
+    expect(list.count).toBe(CHANNELS_MAX + 2);
+    // And everything else that a byte can say, skipped.
+    for (let type = 66; type < 128; type++) bytes.push(type, 0);
+    expect(read(bytes, -1, -1).list.count).toBe(CHANNELS_MAX + 2);
+  });
+
+  test('each half of the channels has its mask', () => {
+    for (const channel of [0, 1, 30, 31, 32, 33, 62, 63]) {
+      const low = channel < 32 ? 1 << channel : 0;
+      const high = channel < 32 ? 0 : 1 << (channel - 32);
+      expect(read([MUST | channel, 0], low, high).verdict).toBe(Verdict.accepted);
+      expect(read([MUST | channel, 0], ~low, ~high).verdict).toBe(Verdict.refused);
+      expect(read([channel, 0, channel, 0], low, high).verdict).toBe(Verdict.malformed);
+      // The channel of the same place in the other half is another one.
+      expect(read([MUST | (channel ^ 32), 0], low, high).verdict).toBe(Verdict.refused);
+    }
   });
 
   test('what was written is found', () => {
     const section = fc.record({
-      type: fc.oneof(fc.nat(31), fc.constantFrom(64, 65)),
+      type: fc.oneof(fc.nat(63), fc.constantFrom(64, 65)),
       must: fc.boolean(),
       size: fc.nat(200),
     });
     const sections = fc.uniqueArray(section, { selector: ({ type }) => type, maxLength: 20 });
     fc.assert(
-      fc.property(sections, fc.integer(), (wanted, channels) => {
+      fc.property(sections, fc.integer(), fc.integer(), (wanted, low, high) => {
         const bytes = new Uint8Array(8000);
         const writer = new ByteWriter();
         writer.reset(bytes, 0, bytes.length);
@@ -85,7 +102,8 @@ describe('SectionList', () => {
         for (const { type, must, size } of wanted) {
           writer.u8(must ? type | MUST : type);
           writer.varint(size);
-          const isKnown = type >= 64 || ((channels >>> type) & 1) === 1;
+          const mask = type < 32 ? low : high;
+          const isKnown = type >= 64 || ((mask >>> (type & 31)) & 1) === 1;
           if (isKnown) known.push([type, writer.position, writer.position + size]);
           else if (must) refused = true;
           writer.zeros(size);
@@ -93,7 +111,7 @@ describe('SectionList', () => {
         const list = new SectionList();
         const reader = new ByteReader();
         reader.reset(bytes, 0, writer.position);
-        expect(list.read(reader, channels)).toBe(refused ? Verdict.refused : Verdict.accepted);
+        expect(list.read(reader, low, high)).toBe(refused ? Verdict.refused : Verdict.accepted);
         const found = known.map((_, i) => [list.types[i], list.starts[i], list.ends[i]]);
         expect(list.count).toBe(known.length);
         expect(found).toEqual(known);
@@ -108,7 +126,7 @@ describe('SectionList', () => {
         const list = new SectionList();
         const reader = new ByteReader();
         reader.reset(bytes, start, end);
-        list.read(reader, 0xffff);
+        list.read(reader, 0xffff, 0xffff);
         for (let i = 0; i < list.count; i++) {
           expect(list.starts[i]).toBeGreaterThanOrEqual(start);
           expect(list.ends[i]).toBeGreaterThanOrEqual(list.starts[i]!);

@@ -1,129 +1,114 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MESSAGE_BYTES_MAX } from '../src/transport/reliable-ordered.ts';
-import {
-  SEQUENCED_BYTES_MAX,
-  SEQUENCED_ENTRIES_MAX,
-  UnreliableSequencedChannel,
-} from '../src/transport/unreliable-sequenced.ts';
+import { UnreliableSequencedChannel } from '../src/transport/unreliable-sequenced.ts';
+import { FRAGMENT_BYTES } from '../src/wire/channel-options.ts';
 import { Verdict } from '../src/wire/verdict.ts';
+import {
+  type ChannelKind,
+  describeChannel,
+  message,
+  Pair,
+  type Section,
+} from './channel-contract.ts';
 
-class Fixture {
-  readonly received: number[][] = [];
-  readonly channel = new UnreliableSequencedChannel((bytes, start, end) =>
-    this.received.push([...bytes.subarray(start, end)]),
-  );
+const kind: ChannelKind = {
+  reliable: false,
+  ordered: true,
+  create: (limits, sink) => new UnreliableSequencedChannel(limits, sink),
+};
+describeChannel('unreliable-sequenced', kind);
 
-  send(...bytes: number[]): string {
-    return this.channel.send(Uint8Array.from(bytes), 0, bytes.length);
-  }
+const LONG = 3 * FRAGMENT_BYTES;
 
-  write(room = 1160): Uint8Array {
-    const out = new Uint8Array(room);
-    return out.slice(0, this.channel.write(0, out, 0, room));
-  }
-
-  read(bytes: Uint8Array | readonly number[], sequence: number): Verdict {
-    const range = Uint8Array.from(bytes);
-    const verdict = this.channel.read(0, range, 0, range.length, sequence);
-    if (verdict === Verdict.accepted) this.channel.commit();
-    return verdict;
-  }
+/** Sections of: a long message, then two short ones in one packet; all sent, nothing read. */
+function longThenShort(): { pair: Pair; long: Section[]; short: Section } {
+  const pair = new Pair('unreliable-sequenced', kind);
+  pair.send(message(1, LONG));
+  const long = pair.writeAll();
+  pair.send(message(2, 20));
+  pair.send(message(3, 30));
+  return { pair, long, short: pair.write()! };
 }
 
-describe('UnreliableSequencedChannel', () => {
-  test('carries messages once', () => {
-    const f = new Fixture();
-    expect(f.channel.pending()).toBe(false);
-    f.send(1, 2);
-    f.send();
-    expect(f.channel.pending()).toBe(true);
-    const section = f.write();
-    expect([...section]).toEqual([2, 1, 2, 0]);
-    expect(f.channel.pending()).toBe(false);
-    expect(f.write().length).toBe(0);
-    expect(f.read(section, 0)).toBe(Verdict.accepted);
-    expect(f.received).toEqual([[1, 2], []]);
-    f.channel.lost();
-    expect(f.channel.pending()).toBe(false);
+describe('unreliable-sequenced: what is overtaken', () => {
+  test('older packets are dropped, message by message counted', () => {
+    const pair = new Pair('unreliable-sequenced', kind);
+    expect(pair.read({ sequence: 5, bytes: Uint8Array.of(2, 9) })).toBe(Verdict.accepted);
+    expect(pair.read({ sequence: 4, bytes: Uint8Array.of(2, 7, 0) })).toBe(Verdict.accepted);
+    expect(pair.read({ sequence: 6, bytes: Uint8Array.of(2, 8, 2, 9) })).toBe(Verdict.accepted);
+    expect(pair.received.map((one) => [...one])).toEqual([[9], [8], [9]]);
+    expect(pair.receiver.statistics).toMatchObject({ delivered: 3, overtaken: 2 });
   });
 
-  test('what is overtaken is dropped and counted', () => {
-    const f = new Fixture();
-    expect(f.read([1, 9], 5)).toBe(Verdict.accepted);
-    expect(f.read([1, 7, 0], 4)).toBe(Verdict.accepted);
-    expect(f.read([1, 8], 6)).toBe(Verdict.accepted);
-    expect(f.received).toEqual([[9], [8]]);
-    expect(f.channel.overtaken).toBe(2);
-  });
-
-  test('bounds: the longest message, one byte more, entries, bytes', () => {
-    const f = new Fixture();
-    const longest = new Uint8Array(MESSAGE_BYTES_MAX + 1);
-    expect(f.channel.send(longest, 0, MESSAGE_BYTES_MAX + 1)).toBe('too-large');
-    expect(f.channel.send(longest, 0, MESSAGE_BYTES_MAX)).toBe('queued');
-    expect(f.write().length).toBe(MESSAGE_BYTES_MAX + 2);
-    for (let i = 0; i < SEQUENCED_ENTRIES_MAX; i++) expect(f.send(i)).toBe('queued');
-    expect(f.send(0)).toBe('full');
-    const g = new Fixture();
-    let count = 0;
-    while (g.channel.send(longest, 0, 1000) === 'queued') count++;
-    expect(count).toBe(Math.floor(SEQUENCED_BYTES_MAX / 1000));
-  });
-
-  test('what does not fit waits for the next packet, in order', () => {
-    const f = new Fixture();
-    f.send(1, 1, 1);
-    f.send(2, 2, 2);
-    expect([...f.write(7)]).toEqual([3, 1, 1, 1]);
-    expect(f.channel.pending()).toBe(true);
-    expect(f.write(3).length).toBe(0);
-    f.send(3);
-    expect([...f.write(7)]).toEqual([3, 2, 2, 2, 1, 3].slice(0, 4).concat([1, 3]));
-    expect(f.channel.pending()).toBe(false);
-    expect(f.send(4)).toBe('queued');
-    expect([...f.write()]).toEqual([1, 4]);
-  });
-
-  test('malformed sections change nothing', () => {
-    const f = new Fixture();
-    for (const bytes of [[], [1], [2, 0], [0x80, 0], [1, 5, 4, 0]]) {
-      expect(f.read(bytes, 9)).toBe(Verdict.malformed);
+  test('a long message counts from its first fragment, whichever comes last', () => {
+    for (const lateAt of [0, 1, 2]) {
+      const { pair, long, short } = longThenShort();
+      const late = long.splice(lateAt, 1)[0]!;
+      for (const section of [...long, short, late]) {
+        expect(pair.read(section)).toBe(Verdict.accepted);
+      }
+      expect(pair.received).toEqual([message(2, 20), message(3, 30)]);
+      expect(pair.receiver.statistics).toMatchObject({ overtaken: 1, incomplete: 0, heldBytes: 0 });
     }
-    expect(f.received).toEqual([]);
-    expect(f.read([1, 5], 0)).toBe(Verdict.accepted);
-    expect(f.received).toEqual([[5]]);
   });
 
-  test('random bytes never throw', () => {
-    const f = new Fixture();
-    const property = fc.property(
-      fc.uint8Array({ maxLength: 40 }),
-      fc.nat(20),
-      (bytes, sequence) => {
-        f.read(bytes, sequence);
-      },
-    );
-    fc.assert(property, { numRuns: 400 });
+  test('a long message that is whole in time is delivered before what follows', () => {
+    const { pair, long, short } = longThenShort();
+    for (const section of [...long.reverse(), short]) pair.read(section);
+    expect(pair.received).toEqual([message(1, LONG), message(2, 20), message(3, 30)]);
+    expect(pair.receiver.statistics.overtaken).toBe(0);
   });
 
-  test('whatever is sent arrives in order when nothing is lost', () => {
-    const message = fc.uint8Array({ maxLength: 300 });
+  test('what shares a packet with the beginning of a long message does not overtake it', () => {
+    const pair = new Pair('unreliable-sequenced', kind);
+    pair.send(message(1, 20));
+    pair.send(message(2, LONG));
+    for (const section of pair.writeAll()) pair.read(section);
+    expect(pair.received).toEqual([message(1, 20), message(2, LONG)]);
+  });
+
+  test('a sender that writes something between two fragments: the first one still tells the order', () => {
+    const pair = new Pair('unreliable-sequenced', kind);
+    pair.send(message(1, FRAGMENT_BYTES + 50));
+    const [first, last] = pair.writeAll(FRAGMENT_BYTES + 10);
+    pair.read(first!);
+    pair.read({ sequence: 1, bytes: Uint8Array.of(2, 9) });
+    pair.read({ sequence: 2, bytes: last!.bytes });
+    expect(pair.received).toEqual([Uint8Array.of(9)]);
+    expect(pair.receiver.statistics.overtaken).toBe(1);
+  });
+
+  test('whatever is lost or late: what is delivered was sent in that order', () => {
+    const plan = fc.record({
+      lengths: fc.array(fc.oneof(fc.integer({ min: 1, max: 500 }), fc.nat(4 * FRAGMENT_BYTES)), {
+        minLength: 1,
+        maxLength: 30,
+      }),
+      lateness: fc.array(fc.nat(12), { minLength: 1, maxLength: 40 }),
+      lost: fc.array(fc.boolean(), { minLength: 1, maxLength: 40 }),
+    });
     fc.assert(
-      fc.property(
-        fc.array(message, { maxLength: 20 }),
-        fc.integer({ min: 310, max: 1160 }),
-        (all, room) => {
-          const f = new Fixture();
-          const queued = all.filter((m) => f.channel.send(m, 0, m.length) === 'queued');
-          for (let sequence = 0; f.channel.pending(); sequence++) {
-            const section = f.write(room);
-            expect(section.length).toBeGreaterThan(0);
-            expect(f.read(section, sequence)).toBe(Verdict.accepted);
-          }
-          expect(f.received).toEqual(queued.map((m) => [...m]));
-        },
-      ),
+      fc.property(plan, ({ lengths, lateness, lost }) => {
+        const pair = new Pair('unreliable-sequenced', kind);
+        const sections: Section[] = [];
+        for (const [n, length] of lengths.entries()) {
+          if (pair.send(message(n, length + 2)) === 'full') break;
+          if (n % 3 !== 1) sections.push(...pair.writeAll());
+        }
+        sections.push(...pair.writeAll());
+        const due = ({ sequence }: Section) => sequence + lateness[sequence % lateness.length]!;
+        const arriving = sections
+          .filter(({ sequence }) => !lost[sequence % lost.length])
+          .sort((a, b) => due(a) - due(b) || b.sequence - a.sequence);
+        for (const section of arriving) expect(pair.read(section)).toBe(Verdict.accepted);
+        // The first two bytes of message n are n and a constant.
+        const numbers = pair.received.map((one) => one[0]!);
+        expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+        expect(new Set(numbers).size).toBe(numbers.length);
+        const { delivered, overtaken, incomplete } = pair.receiver.statistics;
+        expect(delivered + overtaken + incomplete).toBeLessThanOrEqual(lengths.length);
+      }),
+      { numRuns: 300 },
     );
   });
 });

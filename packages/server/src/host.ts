@@ -3,10 +3,12 @@
 
 import {
   type AddressBook,
-  type Channel,
+  type ChannelPlan,
   Connection,
+  type ConnectionTuning,
   CookieJar,
   type Crypto,
+  checkTuning,
   DATA_PACKET_BYTES_MIN,
   type Destination,
   deriveKey,
@@ -33,7 +35,7 @@ export interface HostSink {
   /** A proven address wants in: answer with `accept` or `refuse` and the ticket, now or later. */
   requested(slot: number, ticket: number): void;
   /** The channels of a connection about to be made. */
-  channels(slot: number): readonly (readonly [id: number, channel: Channel])[];
+  channels(slot: number): readonly ChannelPlan[];
   /** The first sealed packet came: the connection is live. */
   opened(slot: number): void;
   /** A live connection is over for the user; half-open ones vanish silently. */
@@ -42,15 +44,15 @@ export interface HostSink {
   waits?(slot: number): boolean;
 }
 
-export interface HostOptions {
+export interface HostOptions extends ConnectionTuning {
   readonly game: GameIdentity;
   readonly crypto: Crypto;
   readonly addresses: AddressBook;
   readonly sink: HostSink;
   /** Slots, live and half-open together. Default 1024, at most 65535. */
   readonly maxConnections?: number;
-  /** No authentic packet for so long ends a connection. Default 10 s. */
-  readonly timeoutMs?: number;
+  /** Text that goes with the refusal 'full', such as where else to try; cut to 200 bytes. Default none. */
+  readonly fullText?: string | undefined;
 }
 
 const MAX_CONNECTIONS = 1024;
@@ -70,11 +72,13 @@ export class ConnectionHost implements Machine {
   readonly #verdicts = new Float64Array(verdictNames.length);
   #cursor = 0;
   #draining = false;
+  #urgent = false;
   #refusalsLeft = REFUSALS_PER_SECOND;
   #refusalsAtMs = 0;
   #nowMs = 0;
 
   constructor(options: HostOptions) {
+    checkTuning(options);
     this.#options = options;
     this.#table = new SlotTable(options.crypto, options.maxConnections ?? MAX_CONNECTIONS);
     this.#cookies = new CookieJar(options.crypto, options.addresses);
@@ -95,6 +99,11 @@ export class ConnectionHost implements Machine {
     let count = 0;
     for (const { connection } of this.#table.slots) if (connection?.settled === false) count++;
     return count;
+  }
+
+  /** Something was lost since the last flush that is worth one of its own. */
+  get urgent(): boolean {
+    return this.#urgent;
   }
 
   /** Answers to strangers that found the reply ring full. */
@@ -142,6 +151,7 @@ export class ConnectionHost implements Machine {
     }
     this.#cursor = 0;
     this.#draining = true;
+    this.#urgent = false;
   }
 
   poll(nowMs: number, out: Uint8Array, start: number, to: Destination): number {
@@ -171,7 +181,7 @@ export class ConnectionHost implements Machine {
   accept(slotIndex: number, ticket: number): void {
     const slot = this.#table.slots[slotIndex];
     if (slot?.state !== SlotState.deciding || slot.localId !== ticket) return;
-    const { crypto, timeoutMs } = this.#options;
+    const { crypto, timeoutMs, keepAliveMs, rate, probePathMtu } = this.#options;
     const { clientKey, serverKey, nonce } = slot;
     const key = (purpose: number) => deriveKey(crypto, purpose, clientKey, serverKey, nonce);
     slot.state = SlotState.halfOpen;
@@ -182,7 +192,10 @@ export class ConnectionHost implements Machine {
       openIncoming: crypto.sealer(key(KeyPurpose.clientToServer)),
       channels: this.#options.sink.channels(slotIndex),
       nowMs: this.#nowMs,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      timeoutMs,
+      keepAliveMs,
+      rate,
+      probePathMtu,
       sink: {
         proven: () => this.#proven(slotIndex),
         closed: (reason, text, remote) => this.#closed(slotIndex, reason, text, remote),
@@ -234,6 +247,7 @@ export class ConnectionHost implements Machine {
     if (slot.address !== from) return Verdict.unexpected;
     const verdict = slot.connection.receive(nowMs, bytes, start, end);
     if (!slot.connection?.open) this.#draining = true;
+    else if (slot.connection.urgent) this.#urgent = true;
     return verdict;
   }
 
@@ -274,7 +288,8 @@ export class ConnectionHost implements Machine {
     if (known !== undefined) return this.#repeatAccept(known);
     const index = this.#table.take(hello, nowMs);
     if (index < 0) {
-      if (this.#mayRefuse(nowMs)) this.#replyRefusal(hello.nonce, from, 'full', '');
+      const { fullText = '' } = this.#options;
+      if (this.#mayRefuse(nowMs)) this.#replyRefusal(hello.nonce, from, 'full', fullText);
       return Verdict.limited;
     }
     const slot = this.#table.slots[index]!;

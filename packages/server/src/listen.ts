@@ -1,39 +1,62 @@
-// listen: a game server on a UDP socket, in real time. The shell around GameServer.
+// listen: a server on a UDP socket, in real time, of a game or of messages alone. The shell around GameServer and
+// MessageServer.
 
 import {
+  type ConnectionTuning,
   type EndReason,
   type Game,
   type GameShape,
+  type Machine,
   type MessageDeclarations,
+  MessageSet,
   type MessageValue,
   TickwireError,
   Verdict,
   verdictNames,
 } from '@tickwire/protocol';
 import { MachineDriver, nodeCrypto, type SocketAddress } from '@tickwire/protocol/udp';
-import { type CloseOptions, GameServer, type Log, type OnError } from './game-server.ts';
+import { GameServer } from './game-server.ts';
+import type { GameSession } from './game-session.ts';
 import type { Match, MatchOptions } from './match.ts';
-import { type ServerStatistics, TickMeter } from './server-statistics.ts';
+import { MessageServer } from './message-server.ts';
+import { type ServerStatistics, TickMeter, type TickStatistics } from './server-statistics.ts';
 import type { Session } from './session.ts';
+import type {
+  CloseOptions,
+  Log,
+  OnError,
+  SessionServer,
+  SessionServerOptions,
+} from './session-server.ts';
 
-/** Options of {@link listen}. */
-export interface ListenOptions {
+/** Options of {@link listen}, with a game or without. */
+export interface ListenOptions extends ConnectionTuning {
   /** Literal IPv4 or IPv6 address; '::' takes both families. Default '::'. */
   readonly host?: string;
   /** 0 = any free port, see `server.address`. Default 0. */
   readonly port?: number;
   /** Connections, half-open ones included. Default 1024. */
   readonly maxConnections?: number;
-  /** No packet for so long ends a session. Default 10 s. */
-  readonly timeoutMs?: number;
-  /** Extra checks on the use of rows. Default: on unless NODE_ENV is 'production'. */
-  readonly development?: boolean;
+  /** Goes with the refusal 'full' to whoever finds no place, cut to 200 bytes. Default ''. */
+  readonly fullText?: string;
   /** Events worth a line; silent by default. */
   readonly log?: Log;
   /** Everything that user code throws, and socket errors. Default: to `log`. */
   readonly onError?: OnError;
   /** Closes the server when it fires. */
   readonly signal?: AbortSignal;
+}
+
+/** Options of {@link listen} with messages alone. */
+export interface MessageListenOptions extends ListenOptions {
+  /** Least time between two flushes, ms: what is queued meanwhile shares datagrams. Default 10. */
+  readonly flushMs?: number;
+}
+
+/** Options of {@link listen} with a game. */
+export interface GameListenOptions extends ListenOptions {
+  /** Extra checks on the use of rows. Default: on unless NODE_ENV is 'production'. */
+  readonly development?: boolean;
 }
 
 /** Where a request to connect comes from. */
@@ -55,18 +78,20 @@ export function refuse(text = ''): Decision {
   return { accepted: false, text };
 }
 
-/** A listening game server. */
-export class Server<S extends GameShape, M extends MessageDeclarations> {
+/** A listening server, as far as it is the same with a game and without. */
+export class ListeningServer<
+  M extends MessageDeclarations,
+  S extends Session<M>,
+  C extends SessionServer<M, S> & Machine,
+> {
   /** The machine inside, for what this class does not offer. */
-  readonly core: GameServer<S, M>;
+  readonly core: C;
   readonly #driver: MachineDriver;
-  readonly #meter: TickMeter;
   #closing: Promise<void> | undefined;
 
-  constructor(core: GameServer<S, M>, driver: MachineDriver, meter: TickMeter) {
+  constructor(core: C, driver: MachineDriver) {
     this.core = core;
     this.#driver = driver;
-    this.#meter = meter;
   }
 
   /** Where it listens; `port` is the real one when 0 was asked for. */
@@ -75,26 +100,22 @@ export class Server<S extends GameShape, M extends MessageDeclarations> {
   }
 
   /** Connected clients. */
-  get sessions(): Iterable<Session<M>> {
+  get sessions(): Iterable<S> {
     return this.core.sessions.values();
   }
 
-  /** Tick times, lateness, datagrams and verdicts since the start. */
+  /** Datagrams and verdicts since the start. */
   get statistics(): ServerStatistics {
     const { socket } = this.#driver;
     const verdicts: Record<string, number> = {};
     for (const name of verdictNames) verdicts[name] = this.core.host.verdicts(Verdict[name]);
-    return this.#meter.read(this.core, socket.statistics, socket.receiveBufferBytes, verdicts);
-  }
-
-  /** Makes a match; a server runs many, a session is in one at a time. */
-  createMatch(options: MatchOptions = {}): Match<S, M> {
-    return this.core.createMatch(options);
-  }
-
-  /** Ends a match; its sessions stay connected. */
-  removeMatch(match: Match<S, M>): void {
-    this.core.removeMatch(match);
+    return {
+      ...socket.statistics,
+      sessions: this.core.sessions.size,
+      messagesMalformed: this.core.messagesMalformed,
+      receiveBufferBytes: socket.receiveBufferBytes,
+      verdicts,
+    };
   }
 
   /** Decides who may come in, now or later; undecided after 5 s the request is forgotten. Default: everybody. */
@@ -114,22 +135,35 @@ export class Server<S extends GameShape, M extends MessageDeclarations> {
     });
   }
 
-  /** Called with each new session; usually puts it into a match. */
-  onSession(handler: (session: Session<M>) => void): void {
+  /** Called with each new session; in a game it usually puts it into a match. */
+  onSession(handler: (session: S) => void): void {
     this.core.onSession(handler);
   }
 
   /** Called when a session has ended, for whatever reason. */
-  onEnd(handler: (session: Session<M>, reason: EndReason, text: string) => void): void {
+  onEnd(handler: (session: S, reason: EndReason, text: string) => void): void {
     this.core.onEnd(handler);
   }
 
   /** One handler for each message name. A throw ends that session. */
   onMessage<K extends keyof M & string>(
     name: K,
-    handler: (session: Session<M>, message: MessageValue<M[K]>) => void,
+    handler: (session: S, message: MessageValue<M[K]>) => void,
   ): void {
     this.core.onMessage(name, handler);
+  }
+
+  /** Called when a client has taken back a value of a reliable-latest channel. */
+  onForget(name: keyof M & string, handler: (session: S, key: number) => void): void {
+    this.core.onForget(name, handler);
+  }
+
+  /**
+   * Sends a message to every session, but for `except`; it is encoded once. Returns to how many: the queues of the
+   * others are full.
+   */
+  broadcast<K extends keyof M & string>(name: K, value: MessageValue<M[K]>, except?: S): number {
+    return this.core.broadcast(name, value, except);
   }
 
   /**
@@ -143,43 +177,135 @@ export class Server<S extends GameShape, M extends MessageDeclarations> {
 
   async #close(options: CloseOptions): Promise<void> {
     this.core.close(this.#driver.nowMs(), options);
-    await this.#driver.runUntil(() => this.core.over);
+    const done = this.#driver.runUntil(() => this.core.over);
+    this.#driver.pump();
+    await done;
     await this.#driver.close();
   }
 }
 
+/** A listening game server. */
+export class Server<S extends GameShape, M extends MessageDeclarations> extends ListeningServer<
+  M,
+  GameSession<M>,
+  GameServer<S, M>
+> {
+  readonly #meter: TickMeter;
+
+  constructor(core: GameServer<S, M>, driver: MachineDriver, meter: TickMeter) {
+    super(core, driver);
+    this.#meter = meter;
+  }
+
+  /** Tick times, lateness, datagrams and verdicts since the start. */
+  override get statistics(): ServerStatistics & TickStatistics {
+    return { ...super.statistics, ...this.#meter.read(this.core) };
+  }
+
+  /** Makes a match; a server runs many, a session is in one at a time. */
+  createMatch(options: MatchOptions = {}): Match<S, M> {
+    return this.core.createMatch(options);
+  }
+
+  /** Ends a match; its sessions stay connected. */
+  removeMatch(match: Match<S, M>): void {
+    this.core.removeMatch(match);
+  }
+}
+
+/** A listening server of messages alone. */
+export type MessagingServer<M extends MessageDeclarations> = ListeningServer<
+  M,
+  Session<M>,
+  MessageServer<M>
+>;
+
+/**
+ * Starts a server of typed messages, without a game: see docs/messages.md. Rejects with a TickwireError: 'bind-failed'
+ * when the address cannot be had, 'aborted' when the signal fired before.
+ *
+ * @example
+ * const server = await listen(chat, { port: 7777 });
+ * server.onMessage('say', (session, { line }) => server.broadcast('said', { who: session.id, line }));
+ */
+export function listen<M extends MessageDeclarations>(
+  messages: MessageSet<M>,
+  options?: MessageListenOptions,
+): Promise<MessagingServer<M>>;
 /**
  * Starts a game server. Rejects with a TickwireError: 'bind-failed' when the address cannot be had, 'aborted'
  * when the signal fired before.
+ *
+ * @example
+ * const server = await listen(arena, { port: 7777 });
+ * const match = server.createMatch({ seed: 7 });
+ * server.onSession((session) => match.add(session));
  */
-export async function listen<S extends GameShape, M extends MessageDeclarations>(
+export function listen<S extends GameShape, M extends MessageDeclarations>(
   game: Game<S, M>,
-  options: ListenOptions = {},
-): Promise<Server<S, M>> {
-  const { host = '::', port = 0, log, onError, signal, maxConnections, timeoutMs } = options;
+  options?: GameListenOptions,
+): Promise<Server<S, M>>;
+export async function listen<S extends GameShape, M extends MessageDeclarations>(
+  what: MessageSet<M> | Game<S, M>,
+  options: MessageListenOptions & GameListenOptions = {},
+): Promise<MessagingServer<M> | Server<S, M>> {
+  const { log, signal } = options;
   if (signal?.aborted) throw new TickwireError('aborted', 'the signal had fired before listen');
-  const meter = new TickMeter();
-  let core: GameServer<S, M> | undefined;
-  const driver = await MachineDriver.open({
-    host,
-    port,
-    onError: (error) => core?.report(error, 'socket'),
-    onPump: (busyMs) => meter.pumped(busyMs),
-  });
-  core = new GameServer(game, {
-    crypto: nodeCrypto,
-    addresses: driver.socket.addresses,
-    nowMs: driver.nowMs(),
-    development: options.development ?? process.env.NODE_ENV !== 'production',
-    onTick: (lateMs) => meter.ticked(lateMs),
-    ...(log && { log }),
-    ...(onError && { onError }),
-    ...(maxConnections !== undefined && { maxConnections }),
-    ...(timeoutMs !== undefined && { timeoutMs }),
-  });
-  driver.attach(core);
-  const server = new Server(core, driver, meter);
+  const server =
+    what instanceof MessageSet ? await listenTo(what, options) : await listenToGame(what, options);
   log?.('info', 'listening', { ...server.address });
   signal?.addEventListener('abort', () => void server.close({ reason: 'aborted' }), { once: true });
   return server;
+}
+
+async function listenTo<M extends MessageDeclarations>(
+  messages: MessageSet<M>,
+  options: MessageListenOptions,
+): Promise<MessagingServer<M>> {
+  // Not at once: whoever sends may send more.
+  const soon = (driver: MachineDriver) => () => setImmediate(() => driver.pump());
+  const { core, driver } = await run(
+    options,
+    (parts, driver) =>
+      new MessageServer(messages, { ...options, ...parts, onQueued: soon(driver) }),
+  );
+  return new ListeningServer(core, driver);
+}
+
+async function listenToGame<S extends GameShape, M extends MessageDeclarations>(
+  game: Game<S, M>,
+  options: GameListenOptions,
+): Promise<Server<S, M>> {
+  const meter = new TickMeter();
+  const development = options.development ?? process.env.NODE_ENV !== 'production';
+  const onTick = (lateMs: number) => meter.ticked(lateMs);
+  const { core, driver } = await run(
+    options,
+    (parts) => new GameServer(game, { ...options, ...parts, development, onTick }),
+    (busyMs) => meter.pumped(busyMs),
+  );
+  return new Server(core, driver, meter);
+}
+
+/** What a machine needs of the world around it. */
+type Parts = Pick<SessionServerOptions, 'crypto' | 'addresses' | 'nowMs'>;
+
+/** Binds a socket and runs on it the machine that `make` makes. */
+async function run<C extends Machine & { report(error: Error, where: string): void }>(
+  { host = '::', port = 0 }: ListenOptions,
+  make: (parts: Parts, driver: MachineDriver) => C,
+  onPump: (busyMs: number) => void = () => {},
+): Promise<{ core: C; driver: MachineDriver }> {
+  let core: C | undefined;
+  const onError = (error: Error) => core?.report(error, 'socket');
+  const driver = await MachineDriver.open({ host, port, onError, onPump });
+  const { addresses } = driver.socket;
+  try {
+    core = make({ crypto: nodeCrypto, addresses, nowMs: driver.nowMs() }, driver);
+  } catch (error) {
+    await driver.close();
+    throw error;
+  }
+  driver.attach(core);
+  return { core, driver };
 }

@@ -2,9 +2,9 @@
 
 import {
   EffectsWriter,
+  FRAGMENT_BYTES,
   type Game,
   type GameShape,
-  MESSAGE_BYTES_MAX,
   type MessageDeclarations,
   RecordCodec,
   type SimulationError,
@@ -13,9 +13,9 @@ import {
   writeEnter,
   writeLeave,
 } from '@tickwire/protocol';
+import type { GameSession } from './game-session.ts';
 import { RecordCache } from './record-cache.ts';
 import { Seat } from './seat.ts';
-import type { Session } from './session.ts';
 
 /** Options of `server.createMatch`. */
 export interface MatchOptions {
@@ -34,12 +34,12 @@ export interface MatchPort {
   readonly secretSeed: number;
   readonly development: boolean;
   /** Calls user code on behalf of a session: a throw ends that session. */
-  guard(session: Session<never>, where: string, call: () => void): void;
+  guard(session: GameSession<never>, where: string, call: () => void): void;
   stopped(match: Match, error: Error): void;
   /** Calls user code on behalf of nobody: a throw is reported. */
   observe(where: string, call: () => void): void;
   /** The session does not take its events any more. */
-  tooSlow(session: Session<never>): void;
+  tooSlow(session: GameSession<never>): void;
 }
 
 const SNAPSHOT_HZ = 30;
@@ -61,10 +61,10 @@ export class Match<
   readonly #world: World<S>;
   readonly #codecs: readonly RecordCodec[];
   readonly #shared: RecordCache;
-  readonly #sessions = new Set<Session<M>>();
+  readonly #sessions = new Set<GameSession<M>>();
   readonly #effects: EffectsWriter;
-  #onEnter: (session: Session<M>) => void = () => {};
-  #onLeave: (session: Session<M>) => void = () => {};
+  #onEnter: (session: GameSession<M>) => void = () => {};
+  #onLeave: (session: GameSession<M>) => void = () => {};
   #onTick: (tick: number) => void = () => {};
   #stoppedBy: Error | undefined;
   #effectsDropped = 0;
@@ -91,7 +91,7 @@ export class Match<
     this.#codecs = game.layouts.map((layout) => new RecordCodec(layout));
     this.#shared = new RecordCache(this.#codecs);
     const kinds = game.effectKinds.map((kind) => kind.fields);
-    this.#effects = new EffectsWriter(kinds, MESSAGE_BYTES_MAX);
+    this.#effects = new EffectsWriter(kinds, FRAGMENT_BYTES);
     this.#world.effects = {
       emitted: (kind, tick, entity, n, values) => this.#emit(kind, tick, entity, n, values),
     };
@@ -112,7 +112,7 @@ export class Match<
     return this.#world.tick;
   }
 
-  get sessions(): ReadonlySet<Session<M>> {
+  get sessions(): ReadonlySet<GameSession<M>> {
     return this.#sessions;
   }
 
@@ -127,12 +127,12 @@ export class Match<
   }
 
   /** Called when a session has entered: spawn its rows and `own` them. */
-  onEnter(handler: (session: Session<M>) => void): void {
+  onEnter(handler: (session: GameSession<M>) => void): void {
     this.#onEnter = handler;
   }
 
   /** Called when a session leaves, before the rows it owns are despawned. */
-  onLeave(handler: (session: Session<M>) => void): void {
+  onLeave(handler: (session: GameSession<M>) => void): void {
     this.#onLeave = handler;
   }
 
@@ -142,7 +142,7 @@ export class Match<
   }
 
   /** Takes a session in, out of whatever match it was in. Throws 'match-full', 'match-stopped', 'session-ended'. */
-  add(session: Session<M>): void {
+  add(session: GameSession<M>): void {
     if (session.match === this) return;
     if (session.ended !== undefined) {
       throw new TickwireError('session-ended', `session ${session.id} is no longer connected`);
@@ -173,7 +173,7 @@ export class Match<
   }
 
   /** Puts a session out of the match; it stays connected. Its rows are despawned. */
-  remove(session: Session<M>): void {
+  remove(session: GameSession<M>): void {
     if (!this.#sessions.delete(session)) return;
     this.#port.guard(session as never, 'onLeave', () => this.#onLeave(session));
     for (const id of [...(session.seat?.owned ?? [])]) this.#despawn(id);
@@ -183,7 +183,7 @@ export class Match<
   }
 
   /** Makes a row the session's own: it takes its inputs and is predicted by its client. Throws 'row-unknown', 'owned-full'. */
-  own(session: Session<M>, id: number): void {
+  own(session: GameSession<M>, id: number): void {
     if (!this.#sessions.has(session)) {
       throw new TickwireError('not-in-match', `session ${session.id} is not in match ${this.id}`);
     }
@@ -191,7 +191,7 @@ export class Match<
   }
 
   /** Gives a row back to the server: nobody's inputs, nobody's prediction. */
-  disown(session: Session<M>, id: number): void {
+  disown(session: GameSession<M>, id: number): void {
     session.seat?.disown(id);
   }
 
@@ -219,7 +219,7 @@ export class Match<
   }
 
   /** Entering and leaving must be known: a client so far behind that it cannot be told is put out. */
-  #tell(session: Session<M>, length: number): void {
+  #tell(session: GameSession<M>, length: number): void {
     if (session.events.send(EVENT_HEAD, 0, length) !== 'full') return;
     this.#port.tooSlow(session as never);
   }

@@ -7,6 +7,16 @@ import type { GameServer } from './game-server.ts';
 
 /** Statistics of a server since its start. */
 export interface ServerStatistics extends SocketStatistics {
+  readonly sessions: number;
+  /** Messages that did not fit their declaration; they were ignored. */
+  readonly messagesMalformed: number;
+  readonly receiveBufferBytes: number;
+  /** Datagrams by what became of them. */
+  readonly verdicts: Readonly<Record<string, number>>;
+}
+
+/** Of a game server, in addition. */
+export interface TickStatistics {
   readonly tickHz: number;
   readonly ticksRun: number;
   /** Ticks that were due and never run. */
@@ -17,10 +27,6 @@ export interface ServerStatistics extends SocketStatistics {
   /** How long after its due time a tick began. */
   readonly tickLateMsP50: number;
   readonly tickLateMsP99: number;
-  readonly sessions: number;
-  readonly receiveBufferBytes: number;
-  /** Datagrams by what became of them. */
-  readonly verdicts: Readonly<Record<string, number>>;
 }
 
 const MICROSECONDS = 1000;
@@ -48,14 +54,8 @@ export class TickMeter {
     this.#busyMs = 0;
   }
 
-  read<S extends GameShape, M extends MessageDeclarations>(
-    core: GameServer<S, M>,
-    socket: SocketStatistics,
-    receiveBufferBytes: number,
-    verdicts: Readonly<Record<string, number>>,
-  ): ServerStatistics {
+  read<S extends GameShape, M extends MessageDeclarations>(core: GameServer<S, M>): TickStatistics {
     return {
-      ...socket,
       tickHz: core.game.tickHz,
       ticksRun: core.ticksRun,
       ticksDropped: core.ticksDropped,
@@ -63,9 +63,6 @@ export class TickMeter {
       tickMsP99: percentileMs(this.#tickUs, 99),
       tickLateMsP50: percentileMs(this.#lateUs, 50),
       tickLateMsP99: percentileMs(this.#lateUs, 99),
-      sessions: core.sessions.size,
-      receiveBufferBytes,
-      verdicts,
     };
   }
 }

@@ -1,79 +1,78 @@
-// One client as the server sees it: its channels, its place in a match, and what user code may do with it.
+// One client as the server sees it: the messages it exchanges, and what user code may do with it.
 
 import {
-  type Channel,
+  type ChannelPlan,
+  type ChannelStatistics,
+  type Connection,
+  type EncodedMessage,
   type EndReason,
-  GameChannel,
-  MESSAGE_BYTES_MAX,
+  MessageChannels,
   type MessageDeclarations,
   type MessageSet,
   type MessageValue,
-  ReliableOrderedChannel,
-  type RttEstimator,
   type SendResult,
-  type SentStatistics,
-  Verdict,
 } from '@tickwire/protocol';
-import type { InputStatistics } from './input-buffer.ts';
-import type { Seat } from './seat.ts';
-
-/** The match a session is in, as far as the session knows. {@link Match} has this form. */
-export interface SessionMatch {
-  readonly id: number;
-  /** Last simulated tick. */
-  readonly tick: number;
-  remove(session: AnySession): void;
-}
 
 /** What a session needs of its server. */
 export interface SessionPort {
-  messageReceived(session: AnySession, bytes: Uint8Array, start: number, end: number): void;
+  message(session: AnySession, name: string, value: unknown): void;
+  forgotten(session: AnySession, name: string, key: number): void;
+  /** Something was queued. */
+  queued(): void;
   end(session: AnySession, reason: EndReason, text: string): void;
+  /** Ends it as soon as what is queued has been acknowledged, or after `graceMs`. */
+  leave(session: AnySession, text: string, graceMs: number): void;
   /** Calls user code on behalf of the session: a throw ends it. */
   guard(session: AnySession, where: string, call: () => void): void;
-  rtt(session: AnySession): RttEstimator | undefined;
-  sent(session: AnySession): SentStatistics | undefined;
-  /** When the next tick is due, and how long a tick is. */
-  readonly nextTickMs: number;
-  readonly tickMs: number;
+  /** Undefined once the session has ended. */
+  connection(session: AnySession): Connection | undefined;
 }
+
+/** Which session it is. */
+export interface SessionPlace {
+  /** Counts up from 1 over the life of the server. */
+  readonly id: number;
+  /** Of the host; somebody else's after the session has ended. */
+  readonly slot: number;
+  /** Opaque address. */
+  readonly from: number;
+}
+
+/** How {@link Session.close} ends. */
+export interface SessionCloseOptions {
+  /** What is queued on reliable channels has so long to be acknowledged. Default 1000. */
+  readonly graceMs?: number;
+}
+
+/** How long what is queued may take before a close gives up on it, unless told otherwise. */
+export const GRACE_MS = 1000;
 
 // biome-ignore lint/suspicious/noExplicitAny: a session of whatever messages
 export type AnySession = Session<any>;
-
-const scratch = new Uint8Array(MESSAGE_BYTES_MAX);
 
 /** One connected client. */
 export class Session<M extends MessageDeclarations = MessageDeclarations> {
   /** Counts up from 1 over the life of the server. */
   readonly id: number;
-  /** Where it connected from. */
+  /** Where it connected from: an opaque address. */
   readonly from: number;
   /** For user code: whatever belongs to this client. */
   data: unknown;
-  /** The match it is in. */
-  match: SessionMatch | undefined;
-  /** For matches only. */
-  seat: Seat | undefined;
-  /** For matches only: how often it was given a place, one byte on the wire. */
-  epoch = 0;
-  /** For matches only. */
-  readonly events = new ReliableOrderedChannel(() => {});
+  /** For the server only: of the host. */
   readonly slot: number;
-  readonly #messages: ReliableOrderedChannel;
-  readonly #set: MessageSet<M>;
+  readonly #messages: MessageChannels<M>;
   readonly #port: SessionPort;
   #ended: EndReason | undefined;
 
-  constructor(id: number, slot: number, from: number, set: MessageSet<M>, port: SessionPort) {
+  constructor({ id, slot, from }: SessionPlace, set: MessageSet<M>, port: SessionPort) {
     this.id = id;
     this.slot = slot;
     this.from = from;
-    this.#set = set;
     this.#port = port;
-    this.#messages = new ReliableOrderedChannel((bytes, start, end) =>
-      port.messageReceived(this, bytes, start, end),
-    );
+    this.#messages = new MessageChannels(set, {
+      message: (name, value) => port.message(this, name, value),
+      forgotten: (name, key) => port.forgotten(this, name, key),
+    });
   }
 
   /** Why it ended, undefined while it is connected. */
@@ -81,99 +80,86 @@ export class Session<M extends MessageDeclarations = MessageDeclarations> {
     return this.#ended;
   }
 
-  /** Round trip and its variation, milliseconds; before the first measurement a guess. */
+  /** Its connection, whose `statistics` tell loss, rate and so on. Undefined once it has ended. */
+  get connection(): Connection | undefined {
+    return this.#port.connection(this);
+  }
+
+  /** Counts of every channel of messages, by name; up to date whenever they are read. */
+  get channels(): ChannelStatistics {
+    return this.#messages.statistics;
+  }
+
+  /** Smoothed round trip, milliseconds; before the first measurement a guess, 0 once it has ended. */
   get rttMs(): number {
-    return this.#port.rtt(this)?.smoothedMs ?? 0;
+    return this.connection?.rtt.smoothedMs ?? 0;
   }
 
-  /** Packets to this client: acked, lost and so on. */
-  get sent(): SentStatistics | undefined {
-    return this.#port.sent(this);
+  /** Reliable messages that the client has not acknowledged. */
+  get unsettled(): number {
+    return this.#messages.unsettled;
   }
 
-  /** How its inputs came in, in the match it is in. */
-  get inputs(): InputStatistics | undefined {
-    return this.seat?.inputs.statistics;
-  }
-
-  /** Reliable messages of either kind that the client has not acknowledged. */
-  get unacked(): number {
-    return this.events.unacked + this.#messages.unacked;
+  /** Messages from the client that did not fit their declaration; they were ignored. */
+  get messagesMalformed(): number {
+    return this.#messages.malformed;
   }
 
   /**
-   * Sends a message, reliably and in order. 'full': the client is behind, see {@link onWritable}.
+   * Sends a message through the channel that carries it. 'full': the client is behind, see {@link onWritable};
+   * 'too-large': it will never fit; 'closed': the session has ended or is about to.
    * Throws 'message-invalid' when the value does not fit the declaration.
    */
   send<K extends keyof M & string>(name: K, value: MessageValue<M[K]>): SendResult {
-    if (this.#ended !== undefined) return 'closed';
-    const length = this.#set.encode(name, value, scratch, 0, scratch.length);
-    return length < 0 ? 'too-large' : this.#messages.send(scratch, 0, length);
+    return this.#sent(this.#messages.send(name, value));
   }
 
-  /** Calls once, when after a 'full' there is room again. */
-  onWritable(callback: () => void): void {
-    this.#messages.onWritable(() => this.#port.guard(this, 'onWritable', callback));
+  /** For the server only: {@link send} of what was encoded once for many. */
+  sendEncoded(message: EncodedMessage): SendResult {
+    return this.#sent(this.#messages.sendEncoded(message));
   }
 
-  /** Puts the client out; it is told 'kicked' and the text. */
+  /**
+   * Takes back a value of a reliable-latest channel; the client's `onForget` hears of it.
+   * Throws 'channel-invalid' for a message of any other channel.
+   */
+  forget(name: keyof M & string, key: number): SendResult {
+    return this.#sent(this.#messages.forget(name, key));
+  }
+
+  /** Calls once, when after a 'full' at most half of the channel's queue is in use again. */
+  onWritable(callback: () => void, channel = 'main'): void {
+    this.#messages.onWritable(() => this.#port.guard(this, 'onWritable', callback), channel);
+  }
+
+  /** Ends it once what is queued has arrived, or the grace is over; it is told 'closed' and the text. */
+  close(text = '', { graceMs = GRACE_MS }: SessionCloseOptions = {}): void {
+    this.#port.leave(this, text, graceMs);
+  }
+
+  /** Puts the client out at once; it is told 'kicked' and the text. */
   kick(text = ''): void {
     this.#port.end(this, 'kicked', text);
+  }
+
+  /** For the server only: takes no more messages; what is queued still leaves. */
+  finish(): void {
+    this.#messages.finish();
   }
 
   /** For the server only. */
   markEnded(reason: EndReason): void {
     this.#ended = reason;
+    this.finish();
   }
 
-  /** For the server only: what travels in this session's connection, highest priority first. */
-  channels(): readonly (readonly [id: number, channel: Channel])[] {
-    return [
-      [GameChannel.events, this.events],
-      [GameChannel.state, new StateChannel(this, this.#port)],
-      [GameChannel.messages, this.#messages],
-    ];
-  }
-}
-
-/** Snapshots out, inputs in, for whatever seat the session has at the moment. */
-class StateChannel implements Channel {
-  readonly elicitsAck = true;
-  readonly #session: AnySession;
-  readonly #port: SessionPort;
-  /** Whose inputs `read` staged: between it and `commit` the session may get another seat. */
-  #staged: Seat | undefined;
-
-  constructor(session: AnySession, port: SessionPort) {
-    this.#session = session;
-    this.#port = port;
+  /** For the server only: what travels in this session's connection. */
+  plans(): readonly ChannelPlan[] {
+    return this.#messages.plans();
   }
 
-  pending(): boolean {
-    return this.#session.seat?.pending() ?? false;
-  }
-
-  write(_nowMs: number, out: Uint8Array, start: number, end: number, sequence: number): number {
-    return this.#session.seat?.write(out, start, end, sequence) ?? 0;
-  }
-
-  /** Without a seat, inputs are of an old place: kept from nobody, used by nobody. */
-  read(_nowMs: number, bytes: Uint8Array, start: number, end: number, sequence: number): Verdict {
-    this.#staged = this.#session.seat;
-    return this.#staged?.stage(bytes, start, end, sequence) ?? Verdict.accepted;
-  }
-
-  commit(nowMs: number): void {
-    const { seat, match } = this.#session;
-    if (seat === undefined || match === undefined || seat !== this.#staged) return;
-    seat.inputs.commit(nowMs, seat.epoch, match.tick, this.#port.nextTickMs, this.#port.tickMs);
-  }
-
-  acked(sequence: number): void {
-    this.#session.seat?.acked(sequence);
-  }
-
-  lost(sequence: number): void {
-    this.#session.seat?.lost(sequence);
+  #sent(result: SendResult): SendResult {
+    if (result === 'queued') this.#port.queued();
+    return result;
   }
 }

@@ -7,11 +7,13 @@ import {
   type Machine,
   PacketKind,
   ReliableOrderedChannel,
+  resolveChannel,
   Verdict,
 } from '@tickwire/protocol';
 import { describe, expect, test } from 'vitest';
 import { ConnectionHost, type HostOptions } from '../src/host.ts';
 
+const limits = resolveChannel({ kind: 'reliable-ordered' });
 const GAME = { idHash: 0x1234, digest: 0x5678 };
 
 /** Lets a host or dialer flush at every tick, as the layers above them do. */
@@ -63,11 +65,11 @@ function crowd(clients: number, seed: number, options: Partial<HostOptions> = {}
     sink: {
       requested: (slot, ticket) => host.accept(slot, ticket),
       channels: (slot) => {
-        const channel = new ReliableOrderedChannel((bytes, start) =>
+        const channel = new ReliableOrderedChannel(limits, (bytes, start) =>
           serverGot.push(`${slot}:${bytes[start]}`),
         );
         bySlot.set(slot, channel);
-        return [[0, channel]];
+        return [{ id: 0, channel }];
       },
       opened: (slot) => {
         opened.set(slot, (opened.get(slot) ?? 0) + 1);
@@ -80,7 +82,7 @@ function crowd(clients: number, seed: number, options: Partial<HostOptions> = {}
   world.addNode(new Ticking(host, 16));
   const ends: string[] = [];
   const dialers = clientGot.map((_, n) => {
-    const channel = new ReliableOrderedChannel(() => clientGot[n]!++);
+    const channel = new ReliableOrderedChannel(limits, () => clientGot[n]!++);
     channel.send(Uint8Array.of(n), 0, 1);
     const dialer = new Dialer({
       game: GAME,
@@ -88,7 +90,7 @@ function crowd(clients: number, seed: number, options: Partial<HostOptions> = {}
       server: 1,
       nowMs: 0,
       sink: {
-        channels: () => [[0, channel]],
+        channels: () => [{ id: 0, channel }],
         opened() {},
         closed: (reason, text, remote) => ends.push(`${n} ${reason} ${text} ${remote}`),
       },

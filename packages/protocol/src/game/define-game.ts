@@ -1,14 +1,10 @@
 // defineGame: checks a game's declaration at once and turns it into layouts, cursor classes and a digest.
 
-import {
-  checkName,
-  defineMessages,
-  type MessageDeclarations,
-  MessageSet,
-} from '../messages/message-set.ts';
+import { defineMessages, type MessageDeclarations, MessageSet } from '../messages/message-set.ts';
 import type { Field } from '../replication/field.ts';
 import { Layout, MAX_FIELDS } from '../replication/layout.ts';
 import { TickwireError } from '../wire/errors.ts';
+import { checkId, checkName, hashText } from '../wire/name.ts';
 import { type Archetypes, componentSpec, type Effects, type Fields } from './component.ts';
 import { CursorFactory } from './cursor.ts';
 import type { EffectKind } from './effect-emitter.ts';
@@ -144,9 +140,7 @@ export function defineGame<
   M extends MessageDeclarations = None,
 >(definition: GameDefinition<I, A, E, M>): Game<{ input: I; archetypes: A; effects: E }, M> {
   const { id, tickHz, input, archetypes, effects = {} as E, messages = {} as M } = definition;
-  if (!/^[\w.-]{1,64}$/.test(id)) {
-    throw new TickwireError('game-invalid', `id '${id}' needs 1 to 64 letters, digits, - _ .`);
-  }
+  checkId(id, 'game-invalid');
   if (!(Number.isInteger(tickHz) && tickHz >= 1 && tickHz <= MAX_TICK_HZ)) {
     throw new TickwireError('game-invalid', `tickHz ${tickHz} must be from 1 to ${MAX_TICK_HZ}`);
   }
@@ -212,15 +206,4 @@ function checkStateFields(where: string, fields: Fields, code: string, least = 1
 function checkCount(what: string, count: number, least: number, most: number, code: string): void {
   if (count >= least && count <= most) return;
   throw new TickwireError(code, `${what}: ${count}, must be from ${least} to ${most}`);
-}
-
-/** FNV-1a over UTF-16 code units. Tells schemas apart; it is no protection against forgery. */
-function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    hash = Math.imul(hash ^ (unit & 0xff), 0x01000193);
-    hash = Math.imul(hash ^ (unit >>> 8), 0x01000193);
-  }
-  return hash >>> 0;
 }

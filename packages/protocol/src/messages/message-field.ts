@@ -28,8 +28,8 @@ export function real(): MessageField<number> {
   return Object.freeze({ kind: 'real', zero: 0, min: -Infinity, step: 1, max: Infinity });
 }
 
-/** Room that one text or bytes field may ask for. */
-const MAX_FIELD_BYTES = 65_535;
+/** Room that one text or bytes field may ask for: the longest message of any channel, whose heads come out of it too. */
+const MAX_FIELD_BYTES = 256 * 1024;
 
 function sized<T>(kind: string, maxBytes: number, zero: T): MessageField<T> {
   if (Number.isInteger(maxBytes) && maxBytes >= 1 && maxBytes <= MAX_FIELD_BYTES) {

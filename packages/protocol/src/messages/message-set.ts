@@ -3,7 +3,13 @@
 
 import { ByteReader, ByteWriter, varintBytes } from '../wire/bytes.ts';
 import { TickwireError } from '../wire/errors.ts';
+import { checkId, checkName, hashText } from '../wire/name.ts';
 import { AllowList } from './allow-list.ts';
+import {
+  type DeclaredChannel,
+  type MessageChannelOptions,
+  resolveChannels,
+} from './declared-channel.ts';
 import { allows, encodedBytes, FIELD_KINDS, type MessageField } from './message-field.ts';
 import { pack, unpack } from './message-pack.ts';
 
@@ -25,6 +31,14 @@ export type Message<M extends MessageDeclarations> = {
   };
 }[keyof M & string];
 
+/** Channels by name, each with what it carries. */
+export type ChannelDeclarations<M extends MessageDeclarations> = Readonly<
+  Record<
+    string,
+    MessageChannelOptions<keyof M & string, { [K in keyof M]: keyof M[K] & string }[keyof M]>
+  >
+>;
+
 interface Kind {
   readonly name: string;
   readonly fieldNames: readonly string[];
@@ -38,20 +52,34 @@ const KIND_BYTES = 2;
 /** Most bytes of the array's head: fields stay below 2^16. */
 const ARRAY_BYTES = 3;
 
-/** The messages of a game, or of a connection without one. */
+/** Names sets of messages that are used alone and have no id of their own. */
+const ID = 'messages';
+
+/** The messages of a game, or of a connection without one, and the channels they travel in. */
 export class MessageSet<M extends MessageDeclarations = MessageDeclarations> {
+  readonly id: string;
   readonly names: readonly (keyof M & string)[];
+  /** `main` first, then the others in order of declaration. */
+  readonly channels: readonly DeclaredChannel[];
   /** The declarations as text, for schema digests. */
   readonly canonical: string;
+  /** u32 hash of everything that both ends must declare alike, when there is no game around the messages. */
+  readonly digest: number;
+  /** u32 hash of `id`. */
+  readonly idHash: number;
   /** Most bytes that any of the messages takes encoded. */
   readonly maxBytes: number;
   readonly #kinds: readonly Kind[];
   readonly #kindOf = new Map<string, number>();
+  /** Index of its channel, by kind. */
+  readonly #channelOf: Uint8Array;
   readonly #writer = new ByteWriter();
   readonly #reader = new ByteReader();
   readonly #allowList = new AllowList();
 
-  constructor(declarations: M) {
+  constructor(declarations: M, channels: ChannelDeclarations<M> = {}, id = ID) {
+    checkId(id, 'message-invalid');
+    this.id = id;
     this.names = Object.keys(declarations);
     checkDeclarations(declarations);
     this.#kinds = this.names.map((name) => ({
@@ -63,7 +91,31 @@ export class MessageSet<M extends MessageDeclarations = MessageDeclarations> {
       this.#kindOf.set(name, kind);
     });
     this.maxBytes = Math.max(0, ...this.#kinds.map(kindBytes));
-    this.canonical = JSON.stringify(this.#kinds.map(canonicalKind));
+    this.channels = resolveChannels(
+      this.#kinds.map((kind) => ({
+        name: kind.name,
+        maxBytes: kindBytes(kind),
+        fields: declarations[kind.name]!,
+      })),
+      channels,
+    );
+    this.#channelOf = new Uint8Array(this.names.length);
+    this.channels.forEach(({ carries }, channel) => {
+      for (const name of carries) this.#channelOf[this.kindOf(name)] = channel;
+    });
+    const kinds = this.#kinds.map(canonicalKind);
+    // Without channels the text is what it was before there were any.
+    const plain = Object.keys(channels).length === 0;
+    this.canonical = JSON.stringify(
+      plain ? kinds : { messages: kinds, channels: this.channels.map(canonicalChannel) },
+    );
+    this.digest = hashText(JSON.stringify([id, this.canonical]));
+    this.idHash = hashText(id);
+  }
+
+  /** Index in `channels` of the one that carries a kind. */
+  channelOf(kind: number): number {
+    return this.#channelOf[kind]!;
   }
 
   /** Number of a kind on the wire, -1 = no such. */
@@ -107,16 +159,26 @@ export class MessageSet<M extends MessageDeclarations = MessageDeclarations> {
   }
 }
 
-/** Declares messages. Throws 'message-invalid' on the first thing wrong. */
-export function defineMessages<M extends MessageDeclarations>(declarations: M): MessageSet<M> {
-  return new MessageSet(declarations);
-}
+/** What a set was declared with, for types: `Session<MessagesOf<typeof chat>>`. */
+export type MessagesOf<S> = S extends MessageSet<infer M> ? M : never;
 
-/** Throws `code` unless `name` is a letter followed by at most 63 letters, digits and underscores. */
-export function checkName(what: string, name: string, code: string): void {
-  if (/^[A-Za-z]\w{0,63}$/.test(name)) return;
-  const rule = 'a letter, then up to 63 letters, digits and underscores';
-  throw new TickwireError(code, `${what} '${name}': a name is ${rule}`);
+/**
+ * Declares messages, and the channels they travel in where that is not `main`: reliable, in order, priority 0.
+ * `id` names them on the wire when they are used without a game. Throws 'message-invalid' or 'channel-invalid' on
+ * the first thing wrong.
+ *
+ * @example
+ * const chat = defineMessages(
+ *   { say: { line: text(200) }, typing: { who: uint(16) } },
+ *   { hints: { kind: 'unreliable-sequenced', carries: ['typing'], ttlMs: 100 } },
+ * );
+ */
+export function defineMessages<M extends MessageDeclarations>(
+  declarations: M,
+  channels: ChannelDeclarations<NoInfer<M>> = {},
+  id: string = ID,
+): MessageSet<M> {
+  return new MessageSet<M>(declarations, channels, id);
 }
 
 function checkDeclarations(declarations: MessageDeclarations): void {
@@ -150,6 +212,13 @@ function kindBytes(kind: Kind): number {
 function canonicalKind(kind: Kind): unknown {
   const fields = kind.fields.map((f, i) => [kind.fieldNames[i], f.kind, f.min, f.step, f.max]);
   return [kind.name, fields];
+}
+
+/** Every bound after defaults: they are what both sides rely on. Infinity is written as null. */
+function canonicalChannel({ name, limits, carries, key }: DeclaredChannel): unknown {
+  const { kind, priority, weight, messageBytes, queueBytes, queueEntries, ttlMs, keys } = limits;
+  const bounds = [priority, weight, messageBytes, queueBytes, queueEntries, ttlMs, keys];
+  return [name, kind, bounds, carries, key ?? ''];
 }
 
 function positional(kind: Kind, value: Readonly<Record<string, unknown>>): unknown[] {

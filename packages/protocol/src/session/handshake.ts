@@ -18,7 +18,7 @@
 import { END_TEXT_BYTES_MAX, type EndReason, endReasons } from '../transport/end-reason.ts';
 import { ByteReader, ByteWriter } from '../wire/bytes.ts';
 import { type Crypto, KEY_BYTES, TAG_BYTES } from '../wire/crypto.ts';
-import { DATAGRAM_BYTES_MAX, PacketKind } from '../wire/packet.ts';
+import { DATAGRAM_BYTES, PacketKind } from '../wire/packet.ts';
 import { readText, writeText } from '../wire/text.ts';
 import { COOKIE_BYTES } from './cookie.ts';
 
@@ -31,7 +31,7 @@ export const WIRE_VERSION = 1;
 export const NONCE_BYTES = 16;
 
 /** Requests and proofs are padded to this. */
-export const PADDED_BYTES = DATAGRAM_BYTES_MAX;
+export const PADDED_BYTES = DATAGRAM_BYTES;
 
 export const CHALLENGE_BYTES = 1 + NONCE_BYTES + COOKIE_BYTES;
 export const ACCEPT_BYTES = 1 + NONCE_BYTES + 4 + KEY_BYTES + TAG_BYTES;

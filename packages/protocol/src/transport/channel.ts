@@ -2,8 +2,8 @@
 
 import type { Verdict } from '../wire/verdict.ts';
 
-/** Channels of one connection: ids 0 to CHANNELS_MAX - 1, as many as the mask of a sent packet has bits. */
-export const CHANNELS_MAX = 32;
+/** Channels of one connection: ids 0 to CHANNELS_MAX - 1; section numbers from there on belong to the connection. */
+export const CHANNELS_MAX = 64;
 
 /**
  * One stream of data in a connection. A packet carries at most one section of each channel.
@@ -11,9 +11,9 @@ export const CHANNELS_MAX = 32;
  * `commit` keeps what was staged; without a commit the next `read` starts over.
  */
 export interface Channel {
-  /** Whether packets that carry this channel want a verdict. */
+  /** Whether packets that carry this channel want a verdict. Both sides must agree. */
   readonly elicitsAck: boolean;
-  /** Whether `write` has something to say now. */
+  /** Whether `write` has something to say now. Called at least once a flush: the clock of times to live. */
   pending(nowMs: number): boolean;
   /**
    * Writes one section body into out[start, end) for packet `sequence`; returns its length. 0 = nothing left,
@@ -28,4 +28,17 @@ export interface Channel {
   acked(sequence: number): void;
   /** It did not, as far as can be told; final. */
   lost(sequence: number): void;
+  /** The connection is over: packets without a verdict are abandoned, nothing is sent or delivered any more. */
+  close(): void;
+}
+
+/** A channel and its place among those of a connection. */
+export interface ChannelPlan {
+  /** 0 to {@link CHANNELS_MAX} - 1, the same on both sides. */
+  readonly id: number;
+  readonly channel: Channel;
+  /** Higher goes first. Default 0. */
+  readonly priority?: number;
+  /** Share of the bandwidth among channels of the same priority. Default 1. */
+  readonly weight?: number;
 }

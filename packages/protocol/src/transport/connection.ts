@@ -1,94 +1,100 @@
 // One open connection: header, seal, acks and sections around a set of channels. Same code on both sides.
 // Composition only: who is asked in which order. Layouts stand in packet.ts, ack-block.ts and section.ts.
 
-import { ByteReader, ByteWriter, varintBytes } from '../wire/bytes.ts';
-import { type Sealer, TAG_BYTES } from '../wire/crypto.ts';
-import { assert } from '../wire/errors.ts';
+import { ByteReader } from '../wire/bytes.ts';
+import { TAG_BYTES } from '../wire/crypto.ts';
 import {
   DATA_PACKET_BYTES_MIN,
+  DATAGRAM_BYTES,
   DATAGRAM_BYTES_MAX,
   HEADER_BYTES,
   readWireSequence,
-  writeHeader,
 } from '../wire/packet.ts';
 import { Verdict, verdictNames } from '../wire/verdict.ts';
-import { AckBlock, writeAckBlock } from './ack-block.ts';
+import { AckBlock, delayUnits } from './ack-block.ts';
+import { AckTimer } from './ack-timer.ts';
 import { CHANNELS_MAX, type Channel } from './channel.ts';
-import { CloseSequence, type ConnectionSink } from './close-sequence.ts';
+import { ChannelSchedule } from './channel-schedule.ts';
+import { CloseSequence } from './close-sequence.ts';
+import { type ConnectionOptions, resolveTimes } from './connection-options.ts';
+import {
+  type ConnectionStatistics,
+  readStatistics,
+  type StatisticsSources,
+} from './connection-statistics.ts';
 import type { EndReason } from './end-reason.ts';
+import { PacketWriter } from './packet-writer.ts';
+import { PathMtu } from './path-mtu.ts';
+import { RateController } from './rate-controller.ts';
 import { ReceivedWindow } from './received-window.ts';
 import type { RttEstimator } from './rtt.ts';
-import {
-  ControlSection,
-  MUST_UNDERSTAND,
-  SECTION_HEADER_BYTES_MAX,
-  SectionList,
-} from './section.ts';
-import { type SentStatistics, SentWindow } from './sent-window.ts';
+import { ControlSection, SectionList } from './section.ts';
+import { PATH_HEADER_BYTES, SentWindow } from './sent-window.ts';
+import { Traffic } from './traffic.ts';
 
-/** Everything a connection is made of. */
-export interface ConnectionOptions {
-  /** Goes into outgoing headers: the id that the peer chose. */
-  readonly remoteId: number;
-  readonly sealOutgoing: Sealer;
-  readonly openIncoming: Sealer;
-  /** By channel id; array order is priority order when writing. */
-  readonly channels: readonly (readonly [id: number, channel: Channel])[];
-  readonly sink: ConnectionSink;
-  readonly nowMs: number;
-  /** No authentic packet for so long ends the connection. Default 10 s. */
-  readonly timeoutMs?: number;
-  /** Idle so long sends a ping. Default 2 s. */
-  readonly keepAliveMs?: number;
-}
-
-/** An ack waits at most so long for a packet to ride in. */
-const ACK_DELAY_MAX_MS = 25;
-const TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 2_000;
 /** Until the peer is heard: the accepted side only becomes live with the first packet that arrives there. */
 const GREETING_MS = 200;
 
 /** Times, in one array so that storing one never allocates. */
-const At = { lastSent: 0, lastReceived: 1, newestKept: 2, oldestUnacked: 3, now: 4 } as const;
+const At = { lastSent: 0, lastReceived: 1, newestKept: 2, now: 3 } as const;
 
 /** See the head of the file. Construct once the handshake has agreed on ids and keys. */
 export class Connection {
   readonly received = new ReceivedWindow();
   readonly #sent: SentWindow;
+  readonly #rate: RateController;
   readonly #options: ConnectionOptions;
-  readonly #channels: (Channel | undefined)[] = new Array(CHANNELS_MAX).fill(undefined);
-  readonly #channelMask: number = 0;
+  readonly #schedule: ChannelSchedule;
   readonly #close: CloseSequence;
-  readonly #times = new Float64Array(5);
+  readonly #pathMtu: PathMtu;
+  readonly #times = new Float64Array(4);
+  readonly #trafficOut = new Traffic();
+  readonly #trafficIn = new Traffic();
+  readonly #sources: StatisticsSources;
   readonly #block = new AckBlock();
+  readonly #ackTimer = new AckTimer();
   readonly #sections = new SectionList();
   readonly #reader = new ByteReader();
-  readonly #writer = new ByteWriter();
+  readonly #packet = new PacketWriter();
+  /** Who wrote into the packet just made: channel ids 0 to 31, 32 to 63. */
+  readonly #masks = new Int32Array(2);
   readonly #verdicts = new Float64Array(verdictNames.length);
   readonly #timeoutMs: number;
   readonly #keepAliveMs: number;
   #proven = false;
   #flushing = false;
-  #ackOwed = false;
+  /** Something was left unsaid in this flush for want of credit. */
+  #starved = false;
   #pingDue = false;
+  /** Something that a channel said was lost since the last flush. */
+  #urgent = false;
   /** From this sequence on, packets carry nothing but the close. */
   #closeFrom = Number.POSITIVE_INFINITY;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
-    this.#keepAliveMs = options.keepAliveMs ?? KEEP_ALIVE_MS;
-    for (const [id, channel] of options.channels) {
-      assert(id >= 0 && id < CHANNELS_MAX && !this.#channels[id], 'channel ids are unique');
-      this.#channels[id] = channel;
-      this.#channelMask |= 1 << id;
-    }
-    this.#sent = new SentWindow({
-      acked: (sequence, channels) => this.#tell(sequence, channels, true),
-      lost: (sequence, channels) => this.#tell(sequence, channels, false),
-    });
-    this.#close = new CloseSequence(options.sink, () => this.#sent.abandon());
+    const { timeoutMs, keepAliveMs } = resolveTimes(options);
+    this.#timeoutMs = timeoutMs;
+    this.#keepAliveMs = keepAliveMs;
+    this.#schedule = new ChannelSchedule(options.channels);
+    this.#rate = new RateController(options.nowMs, options.rate);
+    this.#pathMtu = new PathMtu(options.nowMs, options.probePathMtu ?? false);
+    this.#sent = new SentWindow(
+      {
+        acked: (sequence, low, high) => this.#acked(sequence, low, high),
+        lost: (sequence, low, high) => this.#lost(sequence, low, high),
+      },
+      this.#rate,
+    );
+    this.#sources = {
+      sent: this.#sent,
+      received: this.received,
+      rate: this.#rate,
+      pathMtu: this.#pathMtu,
+      trafficOut: this.#trafficOut,
+      trafficIn: this.#trafficIn,
+    };
+    this.#close = new CloseSequence(options.sink, () => this.#abandon());
     this.#times.fill(options.nowMs);
     // As if silent for so long already: the first flush greets.
     this.#times[At.lastSent] = options.nowMs - this.#quietMs;
@@ -112,8 +118,19 @@ export class Connection {
     return this.#sent.lossShare;
   }
 
-  get statistics(): SentStatistics {
-    return this.#sent.statistics;
+  /** A fresh reading; see {@link ConnectionStatistics}. */
+  get statistics(): ConnectionStatistics {
+    return readStatistics(this.#times[At.now]!, this.#sources);
+  }
+
+  /** Bytes of the channel's sections that were sent, those said again included. */
+  channelBytesOut(id: number): number {
+    return this.#trafficOut.channelBytes[id] ?? 0;
+  }
+
+  /** Bytes of the channel's sections that were received and kept. */
+  channelBytesIn(id: number): number {
+    return this.#trafficIn.channelBytes[id] ?? 0;
   }
 
   /** Sequence that the next packet will carry. */
@@ -124,6 +141,15 @@ export class Connection {
   /** How many datagrams got this verdict. */
   verdicts(verdict: Verdict): number {
     return this.#verdicts[verdict]!;
+  }
+
+  /** Whether a flush would find something to say: a message, a ping, an ack that is due. */
+  wantsFlush(nowMs: number): boolean {
+    if (!this.#close.open) return false;
+    if (this.#pingDue || this.ackOverdue(nowMs) || this.#pathMtu.due(nowMs) > 0) return true;
+    const { order, channels, count } = this.#schedule;
+    for (let i = 0; i < count; i++) if (channels[order[i]!]!.pending(nowMs)) return true;
+    return false;
   }
 
   /** Takes a data packet whose connection id is ours. */
@@ -144,10 +170,17 @@ export class Connection {
     if (nowMs >= this.#times[At.lastSent]! + this.#quietMs) this.#pingDue = true;
   }
 
-  /** What is due should leave now; until then `poll` offers nothing. */
+  /** What is due should leave now, as much of it as the rate allows; until then `poll` offers nothing. */
   flush(nowMs: number): void {
     this.advance(nowMs);
     this.#flushing = this.#close.open;
+    this.#starved = false;
+    this.#urgent = false;
+  }
+
+  /** Something was lost that is worth a flush of its own: waiting for the next would only add to the delay. */
+  get urgent(): boolean {
+    return this.#urgent;
   }
 
   /** Writes the next packet at out[start..]; returns its length, 0 = drained. */
@@ -155,19 +188,22 @@ export class Connection {
     if (this.#close.wantsPacket(nowMs)) return this.#writeClosePacket(nowMs, out, start);
     if (!this.#flushing) return 0;
     const length = this.#writePacket(nowMs, out, start);
-    if (length === 0) this.#flushing = false;
-    return length;
+    if (length > 0) return length;
+    this.#flushing = false;
+    this.#rate.flushed(nowMs, this.#starved);
+    return 0;
   }
 
   wakeAt(): number {
     if (!this.#close.open) return this.#close.wakeAt();
     const times = this.#times;
-    const at = Math.min(
+    return Math.min(
       times[At.lastReceived]! + this.#timeoutMs,
       times[At.lastSent]! + this.#quietMs,
       this.#sent.wakeAt(),
+      this.#pathMtu.wakeAt(),
+      this.#ackTimer.wakeAt(),
     );
-    return this.#ackOwed ? Math.min(at, times[At.oldestUnacked]! + ACK_DELAY_MAX_MS) : at;
   }
 
   /** Ends the connection: the reason is sent until the peer has it or a bound of attempts is reached. */
@@ -178,39 +214,44 @@ export class Connection {
     this.#close.begin(nowMs, reason, text, this.#sent.rtt.lossDelayMs);
   }
 
+  /** Whether an ack has waited for a packet to ride in as long as it may; not at all, when packets are missing. */
+  ackOverdue(nowMs: number): boolean {
+    return this.#ackTimer.overdue(nowMs);
+  }
+
   #receive(nowMs: number, bytes: Uint8Array, start: number, end: number): Verdict {
-    if (this.#close.over) return Verdict.unexpected;
     if (end - start < DATA_PACKET_BYTES_MIN || end - start > DATAGRAM_BYTES_MAX) {
       return Verdict.malformed;
     }
     const sequence = this.received.expand(readWireSequence(bytes, start));
     const known = this.received.check(sequence);
     if (known !== Verdict.accepted) return known;
+    if (this.#close.over) return Verdict.unexpected;
+    const bodyStart = start + HEADER_BYTES;
     const bodyEnd = end - TAG_BYTES;
-    const sealer = this.#options.openIncoming;
-    if (!sealer.open(bytes, start, start + HEADER_BYTES, bodyEnd, sequence)) return Verdict.forged;
-    return this.#receiveBody(nowMs, bytes, start + HEADER_BYTES, bodyEnd, sequence);
+    if (!this.#options.openIncoming.open(bytes, start, bodyStart, bodyEnd, sequence)) {
+      return Verdict.forged;
+    }
+    this.#reader.reset(bytes, bodyStart, bodyEnd);
+    return this.#receiveBody(nowMs, bytes, end - start, sequence);
   }
 
-  #receiveBody(
-    nowMs: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    sequence: number,
-  ): Verdict {
-    const reader = this.#reader;
-    reader.reset(bytes, start, end);
-    if (!this.#block.read(reader)) return Verdict.malformed;
-    let verdict: Verdict = this.#sections.read(reader, this.#channelMask);
+  #receiveBody(nowMs: number, bytes: Uint8Array, sizeBytes: number, sequence: number): Verdict {
+    const { low, high } = this.#schedule;
+    if (!this.#block.read(this.#reader)) return Verdict.malformed;
+    let verdict: Verdict = this.#sections.read(this.#reader, low, high);
     if (verdict === Verdict.accepted) verdict = this.#readSections(nowMs, bytes, sequence);
     // Acks come last: a packet that is malformed anywhere changes nothing at all.
     if (verdict === Verdict.malformed) return verdict;
     if (!this.#sent.receive(nowMs, this.#block)) return Verdict.malformed;
     this.#times[At.lastReceived] = nowMs;
+    this.#trafficIn.add(nowMs, sizeBytes);
     this.#prove();
-    this.received.received(sequence, verdict === Verdict.accepted);
-    if (verdict === Verdict.accepted) this.#commit(nowMs, bytes, sequence);
+    // Whoever was told of the acks may have closed.
+    if (verdict === Verdict.accepted && !this.#keeps()) verdict = Verdict.refused;
+    const kept = verdict === Verdict.accepted;
+    const outOfOrder = this.received.received(nowMs, sequence, kept);
+    if (kept) this.#commit(nowMs, bytes, sequence, outOfOrder);
     return verdict;
   }
 
@@ -224,26 +265,36 @@ export class Connection {
   /** Asks every channel whether it can keep its section; all or nothing. */
   #readSections(nowMs: number, bytes: Uint8Array, sequence: number): Verdict {
     const { types, starts, ends, count } = this.#sections;
+    if (!this.#keeps()) return Verdict.refused;
     for (let i = 0; i < count; i++) {
-      const channel = this.#channels[types[i]!];
+      const channel = this.#schedule.channels[types[i]!];
       if (channel === undefined) continue;
-      // Once closed, nothing is kept any more, so nothing may be acknowledged as kept.
-      if (!this.#close.open) return Verdict.refused;
       const verdict = channel.read(nowMs, bytes, starts[i]!, ends[i]!, sequence);
       if (verdict !== Verdict.accepted) return verdict;
     }
     return Verdict.accepted;
   }
 
-  #commit(nowMs: number, bytes: Uint8Array, sequence: number): void {
+  /** Once closed, nothing is kept any more, so nothing may be acknowledged as kept. */
+  #keeps(): boolean {
+    if (this.#close.open) return true;
+    const { types, count } = this.#sections;
+    for (let i = 0; i < count; i++) if (types[i]! < CHANNELS_MAX) return false;
+    return true;
+  }
+
+  #commit(nowMs: number, bytes: Uint8Array, sequence: number, outOfOrder: boolean): void {
     if (this.received.newestKept === sequence) this.#times[At.newestKept] = nowMs;
     const { types, starts, ends, count } = this.#sections;
     for (let i = 0; i < count; i++) {
       const type = types[i]!;
-      const channel = this.#channels[type];
+      const channel = this.#schedule.channels[type];
       if (type === ControlSection.close) this.#close.receive(nowMs, bytes, starts[i]!, ends[i]!);
-      else if (channel !== undefined && this.#close.open) channel.commit(nowMs);
-      if (channel === undefined || channel.elicitsAck) this.#oweAck(nowMs);
+      else if (channel !== undefined && this.#close.open) {
+        this.#trafficIn.channelBytes[type]! += ends[i]! - starts[i]!;
+        channel.commit(nowMs);
+      }
+      if (channel === undefined || channel.elicitsAck) this.#ackTimer.owe(nowMs, outOfOrder);
     }
   }
 
@@ -252,97 +303,94 @@ export class Connection {
     return this.#proven ? this.#keepAliveMs : Math.min(GREETING_MS, this.#keepAliveMs);
   }
 
-  #oweAck(nowMs: number): void {
-    if (this.#ackOwed) return;
-    this.#ackOwed = true;
-    this.#times[At.oldestUnacked] = nowMs;
-  }
-
-  /** Whether an ack has waited for a packet to ride in as long as it may. */
-  ackOverdue(nowMs: number): boolean {
-    return this.#ackOwed && nowMs >= this.#times[At.oldestUnacked]! + ACK_DELAY_MAX_MS;
-  }
-
   #writePacket(nowMs: number, out: Uint8Array, start: number): number {
-    const writer = this.#beginPacket(nowMs, out, start);
-    const bodyStart = writer.position;
-    const sequence = this.#sent.next;
-    let mask = 0;
-    let eliciting = false;
-    for (const [id, channel] of this.#options.channels) {
-      if (!channel.pending(nowMs)) continue;
-      if (!this.#writeSection(nowMs, writer, out, id, channel, sequence)) continue;
-      mask |= 1 << id;
-      eliciting ||= channel.elicitsAck;
-    }
+    this.#begin(nowMs, out, start, this.#pathMtu.sizeBytes);
+    let eliciting = this.#writeSections(nowMs);
     if (this.#pingDue && !eliciting) {
-      writer.u8(ControlSection.ping | MUST_UNDERSTAND);
-      writer.u8(0);
+      this.#packet.ping();
       eliciting = true;
     }
-    if (writer.position === bodyStart && !this.ackOverdue(nowMs)) return 0;
-    return this.#finishPacket(nowMs, out, start, mask, eliciting);
+    if (this.#packet.bare && !this.ackOverdue(nowMs)) return this.#writeProbe(nowMs, out, start);
+    return this.#finishPacket(nowMs, eliciting);
   }
 
-  /** Header and ack block; the writer ends where the tag must begin. */
-  #beginPacket(nowMs: number, out: Uint8Array, start: number): ByteWriter {
-    writeHeader(out, start, this.#options.remoteId, this.#sent.next);
-    const writer = this.#writer;
-    writer.reset(out, start + HEADER_BYTES, start + DATAGRAM_BYTES_MAX - TAG_BYTES);
-    writeAckBlock(writer, this.received, nowMs - this.#times[At.newestKept]!);
-    return writer;
+  #begin(nowMs: number, out: Uint8Array, start: number, sizeBytes: number): void {
+    this.#packet.begin(out, start, sizeBytes, this.#options.remoteId, this.#sent.next);
+    this.#packet.acks(this.received, delayUnits(nowMs - this.#times[At.newestKept]!));
   }
 
-  /** Lets the channel write behind room for the section header, then closes the gap. */
-  #writeSection(
-    nowMs: number,
-    writer: ByteWriter,
-    out: Uint8Array,
-    id: number,
-    channel: Channel,
-    sequence: number,
-  ): boolean {
-    const at = writer.position;
-    const bodyStart = at + SECTION_HEADER_BYTES_MAX;
-    const bodyEnd = at + writer.remaining;
-    if (bodyStart >= bodyEnd) return false;
-    const length = channel.write(nowMs, out, bodyStart, bodyEnd, sequence);
+  /** Lets the channels write in their order, as far as there is credit; true = the packet wants an ack. */
+  #writeSections(nowMs: number): boolean {
+    const { order, channels, count } = this.#schedule;
+    // Whom the window holds back the rate does not: it is not to grow for that.
+    if (this.#sent.full) return false;
+    const credit = this.#rate.credit(nowMs);
+    // What is not of the lowest priority need not wait for the debt that one packet of the lowest has made.
+    const debtBytes = this.#pathMtu.sizeBytes + PATH_HEADER_BYTES;
+    let eliciting = false;
+    for (let i = 0; i < count; i++) {
+      const id = order[i]!;
+      const channel = channels[id]!;
+      if (!channel.pending(nowMs)) this.#schedule.rested(id);
+      else if (credit <= (this.#schedule.background(id) ? 0 : -debtBytes)) this.#starved = true;
+      else if (this.#writeSection(nowMs, id, channel)) eliciting ||= channel.elicitsAck;
+    }
+    return eliciting;
+  }
+
+  #writeSection(nowMs: number, id: number, channel: Channel): boolean {
+    const length = this.#packet.section(nowMs, id, channel);
     if (length === 0) return false;
-    writer.u8(id | MUST_UNDERSTAND);
-    writer.varint(length);
-    if (varintBytes(length) === 1) out.copyWithin(bodyStart - 1, bodyStart, bodyStart + length);
-    writer.claim(length);
+    this.#schedule.wrote(id, length);
+    this.#trafficOut.channelBytes[id]! += length;
     return true;
   }
 
-  #finishPacket(
-    nowMs: number,
-    out: Uint8Array,
-    start: number,
-    mask: number,
-    eliciting: boolean,
-  ): number {
-    const end = this.#writer.position;
-    this.#options.sealOutgoing.seal(out, start, start + HEADER_BYTES, end, this.#sent.next);
-    this.#sent.sent(nowMs, mask, eliciting);
+  /**
+   * Looks for a larger datagram size, when nothing else may be said. Not a matter of credit: a probe a second is little,
+   * and those who always have more to say than they may are those whom it helps.
+   */
+  #writeProbe(nowMs: number, out: Uint8Array, start: number): number {
+    const sizeBytes = this.#pathMtu.due(nowMs);
+    if (sizeBytes === 0) return 0;
+    this.#begin(nowMs, out, start, sizeBytes);
+    this.#packet.probe();
+    this.#pathMtu.probed(nowMs, this.#sent.next);
+    return this.#finishPacket(nowMs, true);
+  }
+
+  #finishPacket(nowMs: number, eliciting: boolean): number {
+    const sizeBytes = this.#packet.seal(this.#options.sealOutgoing);
+    this.#schedule.settle(this.#masks);
+    this.#sent.sent(nowMs, sizeBytes, this.#masks[0]!, this.#masks[1]!, eliciting);
+    this.#trafficOut.add(nowMs, sizeBytes);
     this.#times[At.lastSent] = nowMs;
-    this.#ackOwed = false;
+    this.#ackTimer.sent(nowMs);
     this.#pingDue = false;
-    return end + TAG_BYTES - start;
+    return sizeBytes;
   }
 
   #writeClosePacket(nowMs: number, out: Uint8Array, start: number): number {
-    const writer = this.#beginPacket(nowMs, out, start);
-    const closing = this.#close.write(nowMs, writer);
-    return this.#finishPacket(nowMs, out, start, 0, closing);
+    this.#begin(nowMs, out, start, DATAGRAM_BYTES);
+    const closing = this.#close.write(nowMs, this.#packet.body);
+    return this.#finishPacket(nowMs, closing);
   }
 
-  #tell(sequence: number, channels: number, acked: boolean): void {
-    if (acked && sequence >= this.#closeFrom) this.#close.confirmed();
-    for (let rest = channels; rest !== 0; rest &= rest - 1) {
-      const channel = this.#channels[31 - Math.clz32(rest & -rest)]!;
-      if (acked) channel.acked(sequence);
-      else channel.lost(sequence);
-    }
+  #acked(sequence: number, low: number, high: number): void {
+    if (sequence >= this.#closeFrom) this.#close.confirmed();
+    this.#pathMtu.acked(sequence, this.#sent.sizeBytes(sequence));
+    this.#schedule.tell(sequence, low, high, true);
+  }
+
+  #lost(sequence: number, low: number, high: number): void {
+    this.#pathMtu.lost(this.#times[At.now]!, sequence, this.#sent.sizeBytes(sequence));
+    this.#urgent ||= (low | high) !== 0;
+    this.#schedule.tell(sequence, low, high, false);
+  }
+
+  /** The connection is over for its channels. */
+  #abandon(): void {
+    this.#sent.abandon();
+    this.#schedule.close();
   }
 }

@@ -8,18 +8,32 @@ import { Verdict } from '../wire/verdict.ts';
 /** Sequences remembered for telling replays; at 240 packets a second more than a second. */
 export const REPLAY_WINDOW = 256;
 
-/** Sequences before the newest whose fate an ack block tells. */
-export const ACK_HISTORY = 64;
+/** Sequences before the newest whose fate an ack block can tell: all that are remembered. */
+export const ACK_HISTORY = 256;
+
+/** An ack block tells of so many sequences, or of a whole multiple: a second of a game. */
+export const ACK_REACH_STEP = 64;
+
+/** Acks must still tell the truth after this much of them was lost in a row; MARKS intervals make it up. */
+const MARK_INTERVAL_MS = 100;
+const MARKS = 4;
+
+/** A sequence that has not come when so many later ones have is counted as lost; late ones are rarer than the noise. */
+const LOSS_HORIZON = 64;
+/** Weight of one sequence in the loss: about the last second of a game. */
+const LOSS_SMOOTHING = 1 / 64;
 
 /** Received and kept sequences of one connection. */
 export class ReceivedWindow {
   readonly #ring = new SequenceRing(REPLAY_WINDOW);
-  readonly #history = new Uint8Array(ACK_HISTORY / 8);
   #newest = -1;
   #newestKept = -1;
-  /** Bit n of low, then of high: newestKept - 1 - n was kept. Before the first sequence everything was. */
-  #low = -1;
-  #high = -1;
+  /** Bit n & 31 of word n >> 5: newestKept - 1 - n was kept. Before the first sequence everything was. */
+  readonly #words = new Int32Array(ACK_HISTORY / 32).fill(-1);
+  /** The newest kept sequence at the last moments that lay MARK_INTERVAL_MS apart, latest first. */
+  readonly #marks = new Float64Array(MARKS).fill(-1);
+  readonly #values = new Float64Array([0, 0]);
+  #judged = -1;
 
   /** Newest kept sequence, -1 = none: what `ack` names. */
   get newestKept(): number {
@@ -29,6 +43,11 @@ export class ReceivedWindow {
   /** Newest received sequence, -1 = none. */
   get newest(): number {
     return this.#newest;
+  }
+
+  /** Share of the peer's recent packets that never came, 0 to 1: exponential average over their sequences. */
+  get lossShare(): number {
+    return this.#values[1]!;
   }
 
   /** Full sequence for 16 wire bits; negative when it lies before the first one. */
@@ -42,50 +61,79 @@ export class ReceivedWindow {
     return this.#ring.has(sequence) ? Verdict.duplicate : Verdict.accepted;
   }
 
-  /** Notes an authentic packet that passed `check`. */
-  received(sequence: number, kept: boolean): void {
+  /** Notes an authentic packet that passed `check`. True = it left a gap before it, or fell into one. */
+  received(nowMs: number, sequence: number, kept: boolean): boolean {
+    const outOfOrder = sequence !== this.#newest + 1;
     this.#ring.put(sequence);
     if (sequence > this.#newest) this.#newest = sequence;
-    if (!kept) return;
+    this.#judge();
+    if (!kept) return outOfOrder;
     if (sequence > this.#newestKept) this.#advance(sequence - this.#newestKept);
     else this.#mark(this.#newestKept - 1 - sequence);
+    if (nowMs >= this.#values[0]! + MARK_INTERVAL_MS) this.#pass(nowMs);
+    return outOfOrder;
   }
 
   /** Whether `sequence` was kept, as far as the history reaches. Everything before the first one counts as kept. */
   kept(sequence: number): boolean {
     const n = this.#newestKept - 1 - sequence;
     if (n < 0 || n >= ACK_HISTORY) return sequence < 0 || n === -1;
-    return (((n < 32 ? this.#low : this.#high) >>> (n & 31)) & 1) === 1;
+    return ((this.#words[n >> 5]! >>> (n & 31)) & 1) === 1;
   }
 
-  /** History bytes: bit n (byte n / 8, low bit first) = sequence newestKept - 1 - n was kept. Valid until the next call. */
-  history(): Uint8Array {
-    const history = this.#history;
-    for (let at = 0; at < 4; at++) {
-      history[at] = this.#low >>> (8 * at);
-      history[4 + at] = this.#high >>> (8 * at);
-    }
-    return history;
+  /** 32 bits of the history: bit n of word w = sequence newestKept - 1 - (32 w + n) was kept. */
+  word(index: number): number {
+    return this.#words[index]!;
+  }
+
+  /** How many sequences before the newest kept an ack block should tell of: what came in the last 300 to 400 ms. */
+  get reach(): number {
+    const recent = this.#newestKept - this.#marks[MARKS - 1]!;
+    const steps = Math.ceil(recent / ACK_REACH_STEP);
+    return ACK_REACH_STEP * Math.min(ACK_HISTORY / ACK_REACH_STEP, Math.max(1, steps));
+  }
+
+  /** An interval is over: the marks move on. */
+  #pass(nowMs: number): void {
+    const marks = this.#marks;
+    for (let i = MARKS - 1; i > 0; i--) marks[i] = marks[i - 1]!;
+    marks[0] = this.#newestKept;
+    this.#values[0] = nowMs;
   }
 
   /** The newest kept sequence is so many further on; what was the newest becomes part of the history. */
   #advance(distance: number): void {
     this.#newestKept += distance;
-    if (distance >= 64) {
-      this.#low = 0;
-      this.#high = 0;
-    } else if (distance >= 32) {
-      this.#high = this.#low << (distance - 32);
-      this.#low = 0;
-    } else {
-      this.#high = (this.#high << distance) | (this.#low >>> (32 - distance));
-      this.#low <<= distance;
+    const words = this.#words;
+    const skip = Math.min(distance >> 5, words.length);
+    if (skip > 0) {
+      for (let w = words.length - 1; w >= 0; w--) words[w] = w >= skip ? words[w - skip]! : 0;
+    }
+    const shift = distance & 31;
+    if (shift > 0) {
+      for (let w = words.length - 1; w > 0; w--) {
+        words[w] = (words[w]! << shift) | (words[w - 1]! >>> (32 - shift));
+      }
+      words[0] = words[0]! << shift;
     }
     this.#mark(distance - 1);
   }
 
   #mark(n: number): void {
-    if (n < 32) this.#low |= 1 << n;
-    else if (n < ACK_HISTORY) this.#high |= 1 << (n & 31);
+    if (n < ACK_HISTORY) this.#words[n >> 5]! |= 1 << (n & 31);
+  }
+
+  /** Counts the sequences that have passed the horizon since the last call. */
+  #judge(): void {
+    const until = this.#newest - LOSS_HORIZON;
+    if (until <= this.#judged) return;
+    let share = this.#values[1]!;
+    // Further back nothing is remembered; a peer that jumps ahead counts as having lost the last of what it skipped.
+    const from = Math.max(this.#judged + 1, this.#newest - REPLAY_WINDOW + 1);
+    for (let s = from; s <= until; s++) {
+      share += ((this.#ring.has(s) ? 0 : 1) - share) * LOSS_SMOOTHING;
+    }
+    this.#values[1] = share;
+    this.#judged = until;
   }
 }

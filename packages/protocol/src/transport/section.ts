@@ -2,7 +2,7 @@
 //
 //   size  field
 //   1     type: bit 7 = must be understood (a reader that does not know the type refuses the packet);
-//         low bits 0 to 31 = channel, 64 = ping, 65 = close
+//         low bits 0 to 63 = channel, 64 = ping, 65 = close
 //   1..2  length of the body, varint
 //   ..    body
 //
@@ -29,14 +29,13 @@ export class SectionList {
   readonly starts = new Int32Array(SECTIONS_MAX);
   readonly ends = new Int32Array(SECTIONS_MAX);
   count = 0;
-  #channelsSeen = 0;
-  #controlsSeen = 0;
+  /** Masks of the section numbers seen, 32 in each. */
+  readonly #seen = new Int32Array(4);
 
-  /** Walks to the end of the reader. `channels` = mask of known channels. */
-  read(reader: ByteReader, channels: number): Verdict {
+  /** Walks to the end of the reader. `low` and `high` = masks of the known channels, ids 0 to 31 and 32 to 63. */
+  read(reader: ByteReader, low: number, high: number): Verdict {
     this.count = 0;
-    this.#channelsSeen = 0;
-    this.#controlsSeen = 0;
+    this.#seen.fill(0);
     let verdict: Verdict = Verdict.accepted;
     while (reader.remaining > 0) {
       const typeByte = reader.u8();
@@ -45,7 +44,7 @@ export class SectionList {
       reader.skip(length);
       if (reader.failed) return Verdict.malformed;
       const type = typeByte & ~MUST_UNDERSTAND;
-      if (!this.#known(type, channels)) {
+      if (!known(type, low, high)) {
         if (typeByte >= MUST_UNDERSTAND) verdict = Verdict.refused;
         continue;
       }
@@ -57,21 +56,16 @@ export class SectionList {
     return reader.failed ? Verdict.malformed : verdict;
   }
 
-  #known(type: number, channels: number): boolean {
-    if (type < CHANNELS_MAX) return ((channels >>> type) & 1) === 1;
-    return type === ControlSection.ping || type === ControlSection.close;
-  }
-
   #once(type: number): boolean {
-    if (type < CHANNELS_MAX) {
-      const bit = 1 << type;
-      if ((this.#channelsSeen & bit) !== 0) return false;
-      this.#channelsSeen |= bit;
-      return true;
-    }
-    const bit = 1 << (type - ControlSection.ping);
-    if ((this.#controlsSeen & bit) !== 0) return false;
-    this.#controlsSeen |= bit;
+    const bit = 1 << (type & 31);
+    if ((this.#seen[type >> 5]! & bit) !== 0) return false;
+    this.#seen[type >> 5]! |= bit;
     return true;
   }
+}
+
+function known(type: number, low: number, high: number): boolean {
+  if (type < 32) return ((low >>> type) & 1) === 1;
+  if (type < CHANNELS_MAX) return ((high >>> (type - 32)) & 1) === 1;
+  return type === ControlSection.ping || type === ControlSection.close;
 }

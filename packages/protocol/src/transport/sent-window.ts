@@ -4,25 +4,40 @@
 import { expandSequence } from '../wire/sequence.ts';
 import { SequenceRing } from '../wire/sequence-ring.ts';
 import { type AckBlock, DELAY_MS_MAX } from './ack-block.ts';
-import { ACK_HISTORY } from './received-window.ts';
+import type { RateController } from './rate-controller.ts';
 import { RttEstimator } from './rtt.ts';
+import { SENT_WINDOW } from './sent-slot.ts';
 
-/** Packets in flight whose fate can still be told; the oldest is declared lost when a newer one needs its place. */
-export const SENT_WINDOW = 512;
+/** Slots that data leaves free, so that acks and pings, which need slots as well, cannot push anything out. */
+const RESERVE = 32;
 
-/** Receives the verdicts. `channels` is the mask that was given when the packet was sent. */
+/** IP and UDP headers: what a datagram costs on the path beside its payload. IPv6 has 20 more. */
+export const PATH_HEADER_BYTES = 28;
+
+/** Receives the verdicts. `low` and `high` are the masks that were given when the packet was sent. */
 export interface VerdictSink {
-  acked(sequence: number, channels: number): void;
-  lost(sequence: number, channels: number): void;
+  acked(sequence: number, low: number, high: number): void;
+  lost(sequence: number, low: number, high: number): void;
 }
 
-const State = { none: 0, inFlight: 1, quiet: 2, acked: 3, lost: 4 } as const;
+/** `overdue` = lost as well: nothing was heard of it nor of any later one. */
+const State = { none: 0, inFlight: 1, quiet: 2, acked: 3, lost: 4, overdue: 5 } as const;
 
 /** Bound of the backoff of the wait for any sign of life before in-flight packets are called lost. */
 const TAIL_DELAY_MAX_MS = 2000;
 const TAIL_BACKOFF_MAX = 64;
-/** The peer may hold an ack this long for a packet to carry it. */
+/** The peer may hold an ack this long for a packet to carry it: its ack timer and a tick of 40 Hz; longer if it was seen to. */
 const PEER_ACK_DELAY_MS = 50;
+/** How slowly a delay that was seen is forgotten, a sample. */
+const PEER_DELAY_DECAY = 63 / 64;
+
+/**
+ * A late ack shows that losses are called too early: paths reorder, and on slow ones a large packet takes longer than
+ * the small ones whose round trips are known. So much of that is learned at most, and forgotten with each ack by so much
+ * (as RACK widens its reordering window, RFC 8985).
+ */
+const MARGIN_MAX_MS = 500;
+const MARGIN_DECAY = 0.998;
 
 /** Weight of one verdict in the recent loss: about the last second of a game. */
 const LOSS_SMOOTHING = 1 / 64;
@@ -41,11 +56,18 @@ export interface SentStatistics {
 export class SentWindow {
   readonly rtt = new RttEstimator();
   readonly #sink: VerdictSink;
+  readonly #rate: RateController;
   readonly #ring = new SequenceRing(SENT_WINDOW);
   readonly #state = new Uint8Array(SENT_WINDOW);
-  readonly #channels = new Int32Array(SENT_WINDOW);
+  readonly #low = new Int32Array(SENT_WINDOW);
+  readonly #high = new Int32Array(SENT_WINDOW);
+  readonly #sizes = new Int32Array(SENT_WINDOW);
   readonly #sentAtMs = new Float64Array(SENT_WINDOW);
   readonly #lossShare = new Float64Array(1);
+  /** The longest ack delay of late. */
+  readonly #peerDelayMs = new Float64Array(1);
+  /** Added to the delay after which an overtaken packet is lost, and to that of one of which nothing was heard. */
+  readonly #marginsMs = new Float64Array(2);
   #next = 0;
   #oldest = 0;
   #inFlight = 0;
@@ -53,8 +75,9 @@ export class SentWindow {
   #tailBackoff = 1;
   readonly #statistics = { acked: 0, lost: 0, spuriousLosses: 0, abandoned: 0 };
 
-  constructor(sink: VerdictSink) {
+  constructor(sink: VerdictSink, rate: RateController) {
     this.#sink = sink;
+    this.#rate = rate;
   }
 
   get statistics(): SentStatistics {
@@ -76,15 +99,31 @@ export class SentWindow {
     return this.#inFlight;
   }
 
-  /** Takes the next sequence for a packet that leaves now. `channels` = mask of who wrote; eliciting = wants a verdict. */
-  sent(nowMs: number, channels: number, eliciting: boolean): void {
+  /** No place for more data until verdicts come. */
+  get full(): boolean {
+    return this.#inFlight > 0 && this.#next - this.#oldest >= SENT_WINDOW - RESERVE;
+  }
+
+  /** UDP payload of a packet that has its verdict or waits for it, as long as the window reaches. */
+  sizeBytes(sequence: number): number {
+    return this.#sizes[this.#ring.slot(sequence)]!;
+  }
+
+  /**
+   * Takes the next sequence for a packet of `sizeBytes` that leaves now. `low` and `high` = mask of the channels that
+   * wrote, ids 0 to 31 and 32 to 63; eliciting = wants a verdict.
+   */
+  sent(nowMs: number, sizeBytes: number, low: number, high: number, eliciting: boolean): void {
     const sequence = this.#next++;
     const slot = this.#ring.slot(sequence);
-    if (this.#state[slot] === State.inFlight) this.#lose(this.#ring.tag(slot));
+    if (this.#state[slot] === State.inFlight) this.#lose(nowMs, this.#ring.tag(slot), State.lost);
     this.#ring.put(sequence);
     this.#state[slot] = eliciting ? State.inFlight : State.quiet;
-    this.#channels[slot] = channels;
+    this.#low[slot] = low;
+    this.#high[slot] = high;
+    this.#sizes[slot] = sizeBytes;
     this.#sentAtMs[slot] = nowMs;
+    this.#rate.sent(nowMs, slot, sizeBytes + PATH_HEADER_BYTES, eliciting);
     if (eliciting) this.#inFlight++;
   }
 
@@ -93,12 +132,14 @@ export class SentWindow {
     if (!block.present) return true;
     const ack = expandSequence(block.wireAck, this.#next - 1);
     if (ack < 0 || ack >= this.#next) return false;
-    this.#sampleRtt(nowMs, ack, block);
+    const sampled = this.#sampleRtt(nowMs, ack, block);
     if (ack > this.#newestAcked) this.#newestAcked = ack;
-    this.#ack(ack);
-    for (let n = 0; n < ACK_HISTORY; n++) {
-      if (((block.history[n >> 3]! >> (n & 7)) & 1) === 1) this.#ack(ack - 1 - n);
+    this.#ack(nowMs, ack);
+    const reach = Math.min(block.reach, ack);
+    for (let n = 0; n < reach; n++) {
+      if (((block.history[n >> 3]! >> (n & 7)) & 1) === 1) this.#ack(nowMs, ack - 1 - n);
     }
+    this.#rate.acknowledged(nowMs, this.rtt, sampled);
     this.detectLosses(nowMs);
     return true;
   }
@@ -107,7 +148,7 @@ export class SentWindow {
   detectLosses(nowMs: number): void {
     this.#skipResolved();
     if (this.#inFlight === 0) return;
-    const lossDelayMs = this.rtt.lossDelayMs;
+    const lossDelayMs = this.rtt.lossDelayMs + this.#marginsMs[0]!;
     const tailDelayMs = this.#tailDelayMs();
     let silent = false;
     for (let sequence = this.#oldest; sequence < this.#next; sequence++) {
@@ -120,9 +161,12 @@ export class SentWindow {
         break;
       }
       silent ||= !overtaken;
-      this.#lose(sequence);
+      this.#lose(nowMs, sequence, overtaken ? State.lost : State.overdue);
     }
-    if (silent) this.#tailBackoff = Math.min(this.#tailBackoff * 2, TAIL_BACKOFF_MAX);
+    if (silent) {
+      this.#tailBackoff = Math.min(this.#tailBackoff * 2, TAIL_BACKOFF_MAX);
+      this.#rate.silent(nowMs);
+    }
     this.#skipResolved();
   }
 
@@ -138,49 +182,68 @@ export class SentWindow {
     if (this.#inFlight === 0) return Number.POSITIVE_INFINITY;
     const slot = this.#ring.slot(this.#oldest);
     const overtaken = this.#oldest < this.#newestAcked;
-    return this.#sentAtMs[slot]! + (overtaken ? this.rtt.lossDelayMs : this.#tailDelayMs());
+    const lossDelayMs = this.rtt.lossDelayMs + this.#marginsMs[0]!;
+    return this.#sentAtMs[slot]! + (overtaken ? lossDelayMs : this.#tailDelayMs());
   }
 
   #tailDelayMs(): number {
-    const onceMs = this.rtt.lossDelayMs + PEER_ACK_DELAY_MS;
+    const lossDelayMs = this.rtt.lossDelayMs + this.#marginsMs[1]!;
+    const onceMs = lossDelayMs + Math.max(PEER_ACK_DELAY_MS, this.#peerDelayMs[0]!);
     return Math.max(onceMs, Math.min(onceMs * this.#tailBackoff, TAIL_DELAY_MAX_MS));
   }
 
-  #sampleRtt(nowMs: number, ack: number, block: AckBlock): void {
+  /** True = the round trip was measured. */
+  #sampleRtt(nowMs: number, ack: number, block: AckBlock): boolean {
     const slot = this.#ring.slot(ack);
-    if (!this.#ring.has(ack)) return;
+    if (!this.#ring.has(ack)) return false;
     const state = this.#state[slot];
     // A late ack counts as well: each packet has a sequence of its own, so there is no doubt which was acked,
     // and without it a path slower than the first guess would stay unknown for ever.
-    if (state === State.none || state === State.acked) return;
+    if (state === State.none || state === State.acked) return false;
     // Nobody hurries to ack a packet that asks for none: where the delay is cut off, the rest would count as way.
-    if (state === State.quiet && block.delayMs >= DELAY_MS_MAX) return;
+    if (state === State.quiet && block.delayMs >= DELAY_MS_MAX) return false;
     this.rtt.sample(nowMs, this.#sentAtMs, slot, block);
+    const seen = this.#peerDelayMs[0]! * PEER_DELAY_DECAY;
+    this.#peerDelayMs[0] = Math.max(seen, state === State.quiet ? 0 : block.delayMs);
+    return true;
   }
 
-  #ack(sequence: number): void {
-    if (sequence < 0 || !this.#ring.has(sequence)) return;
+  #ack(nowMs: number, sequence: number): void {
+    if (!this.#ring.has(sequence)) return;
     const slot = this.#ring.slot(sequence);
     const state = this.#state[slot];
     // Settled before anybody is told: whatever the sink does, there is no second verdict.
     this.#state[slot] = State.acked;
-    if (state === State.lost) this.#statistics.spuriousLosses++;
+    if (state === State.lost || state === State.overdue) this.#late(nowMs, slot, state);
     if (state === State.inFlight) {
+      this.#marginsMs[0]! *= MARGIN_DECAY;
+      this.#marginsMs[1]! *= MARGIN_DECAY;
       this.#inFlight--;
       this.#tailBackoff = 1;
       this.#statistics.acked++;
       this.#lossShare[0]! *= 1 - LOSS_SMOOTHING;
-      this.#sink.acked(sequence, this.#channels[slot]!);
+      this.#rate.acked(nowMs, slot);
+      this.#sink.acked(sequence, this.#low[slot]!, this.#high[slot]!);
     }
   }
 
-  #lose(sequence: number): void {
+  /** The packet had been called lost too early. */
+  #late(nowMs: number, slot: number, state: number): void {
+    this.#statistics.spuriousLosses++;
+    const kind = state === State.overdue ? 1 : 0;
+    const over = nowMs - this.#sentAtMs[slot]! - this.rtt.lossDelayMs;
+    this.#marginsMs[kind] = Math.max(this.#marginsMs[kind]!, Math.min(MARGIN_MAX_MS, over));
+    this.#rate.late(nowMs, slot);
+  }
+
+  #lose(nowMs: number, sequence: number, how: number): void {
     const slot = this.#ring.slot(sequence);
-    this.#state[slot] = State.lost;
+    this.#state[slot] = how;
     this.#inFlight--;
     this.#statistics.lost++;
     this.#lossShare[0]! += (1 - this.#lossShare[0]!) * LOSS_SMOOTHING;
-    this.#sink.lost(sequence, this.#channels[slot]!);
+    this.#rate.lost(nowMs, slot);
+    this.#sink.lost(sequence, this.#low[slot]!, this.#high[slot]!);
   }
 
   /** Moves `#oldest` to the first packet in flight, or to `#next`. */

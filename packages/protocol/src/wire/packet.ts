@@ -24,8 +24,11 @@ export const PacketKind = {
 /** Clear header of a data packet. */
 export const HEADER_BYTES = 7;
 
-/** UDP payload budget: fits every path with a 1280-byte IPv6 MTU, tunnels included. */
-export const DATAGRAM_BYTES_MAX = 1200;
+/** UDP payload that is sent unless probing has shown that more fits: every path with a 1280-byte IPv6 MTU, tunnels included. */
+export const DATAGRAM_BYTES = 1200;
+
+/** UDP payload that is received at most: what an Ethernet carries over IPv4. */
+export const DATAGRAM_BYTES_MAX = 1472;
 
 /** The shortest data packet: header, ack flags byte, tag. */
 export const DATA_PACKET_BYTES_MIN = HEADER_BYTES + 1 + TAG_BYTES;

@@ -1,0 +1,103 @@
+// A client of typed messages without a game, as one machine. There are no ticks: what is queued leaves within
+// flushMs, together with whatever else came up in that time, and while nothing is queued nothing runs.
+
+import {
+  type ChannelStatistics,
+  type ConnectionStatistics,
+  type Machine,
+  type MessageDeclarations,
+  type MessageSet,
+  TickwireError,
+} from '@tickwire/protocol';
+import {
+  SessionClient,
+  type SessionClientOptions,
+  type SessionHandlers,
+} from './session-client.ts';
+
+/** Options of {@link MessageClient}. */
+export interface MessageClientOptions extends SessionClientOptions {
+  /** Least time between two flushes: what is queued meanwhile shares datagrams. Default 10, from 1 to 1000. */
+  readonly flushMs?: number;
+  /** Called when something was queued and so `wakeAt` is earlier: for shells, which then `advance` soon. */
+  readonly onQueued?: () => void;
+}
+
+/** What a client of messages measures. */
+export interface MessageClientStatistics {
+  /** Round trip, loss, rate and so on; undefined until the server has accepted. */
+  readonly connection: ConnectionStatistics | undefined;
+  /** By channel name. */
+  readonly channels: ChannelStatistics;
+  /** From the server, ignored because they did not fit their declaration. */
+  readonly messagesMalformed: number;
+  /** Without a handler, and too many to be kept for one. */
+  readonly messagesUnheard: number;
+}
+
+const FLUSH_MS = 10;
+const FLUSH_MS_MAX = 1000;
+
+/** See the head of the file. */
+export class MessageClient<M extends MessageDeclarations>
+  extends SessionClient<M, SessionHandlers>
+  implements Machine
+{
+  readonly #flushMs: number;
+  readonly #onQueued: (() => void) | undefined;
+  #flushedMs: number;
+  /** The shell knows that something was queued. */
+  #told = false;
+
+  constructor(messages: MessageSet<M>, options: MessageClientOptions) {
+    super(messages, messages, options, { connected: () => {}, end: () => {} });
+    const { flushMs = FLUSH_MS } = options;
+    if (!(flushMs >= 1 && flushMs <= FLUSH_MS_MAX)) {
+      throw new TickwireError('option-invalid', `flushMs is ${flushMs}; give 1 to ${FLUSH_MS_MAX}`);
+    }
+    this.#flushMs = flushMs;
+    this.#onQueued = options.onQueued;
+    this.#flushedMs = options.nowMs - this.#flushMs;
+  }
+
+  get statistics(): MessageClientStatistics {
+    return {
+      connection: this.connection?.statistics,
+      channels: this.channels,
+      messagesMalformed: this.messagesMalformed,
+      messagesUnheard: this.messagesUnheard,
+    };
+  }
+
+  advance(nowMs: number): void {
+    this.settle(nowMs);
+    this.#told = false;
+    if (nowMs < this.#flushAt()) return;
+    this.#flushedMs = nowMs;
+    this.dialer.flush(nowMs);
+  }
+
+  wakeAt(): number {
+    const { connection } = this;
+    if (!connection?.open) return this.settlesAt();
+    if (connection.urgent) return this.#flushedMs;
+    // The connection's own moments need a flush, so they come no sooner than one.
+    return Math.min(Math.max(this.settlesAt(), this.#flushedMs + this.#flushMs), this.#flushAt());
+  }
+
+  protected override queued(): void {
+    if (this.#told) return;
+    this.#told = true;
+    this.#onQueued?.();
+  }
+
+  #flushAt(): number {
+    const { connection } = this;
+    if (!connection?.open) return Number.POSITIVE_INFINITY;
+    // What was lost has waited long enough.
+    if (connection.urgent) return this.#flushedMs;
+    const soonestMs = this.#flushedMs + this.#flushMs;
+    const wanted = connection.wantsFlush(this.nowMs);
+    return wanted ? soonestMs : Math.max(soonestMs, connection.wakeAt());
+  }
+}

@@ -1,0 +1,245 @@
+// What every client is around its connection, with a game or without: messages, the end, closing with a grace, user
+// code in a guard. When it flushes is for who extends it.
+
+import {
+  type ChannelPlan,
+  type ChannelStatistics,
+  type Connection,
+  type ConnectionTuning,
+  type Crypto,
+  type Destination,
+  type EndReason,
+  type GameIdentity,
+  MessageChannels,
+  type MessageDeclarations,
+  type MessageSet,
+  type MessageValue,
+  type SendResult,
+  TickwireError,
+  type Verdict,
+} from '@tickwire/protocol';
+import { Dialer } from './dialer.ts';
+import { MessageInbox } from './message-inbox.ts';
+
+/** Options of every client. */
+export interface SessionClientOptions extends ConnectionTuning {
+  readonly crypto: Crypto;
+  /** Opaque address of the server. */
+  readonly server: number;
+  readonly nowMs: number;
+  /** What user code throws; `where`: 'simulate', 'sampleInput', 'handler'. The connection then ends with 'error'. */
+  readonly onError?: (error: Error, where: string) => void;
+  /** No accept for so long: unreachable. Default 5 s. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** How {@link SessionClient.close} ends. */
+export interface CloseOptions {
+  /** What is queued on reliable channels has so long to be acknowledged. Default 1000. */
+  readonly graceMs?: number;
+}
+
+const GRACE_MS = 1000;
+
+/** Settable callbacks; each has one handler. */
+export interface SessionHandlers {
+  connected: () => void;
+  end: (reason: EndReason, text: string, remote: boolean) => void;
+}
+
+/** See the head of the file. */
+export abstract class SessionClient<M extends MessageDeclarations, H extends SessionHandlers> {
+  readonly messages: MessageSet<M>;
+  protected readonly dialer: Dialer;
+  protected readonly handlers: H;
+  readonly #options: SessionClientOptions;
+  readonly #channels: MessageChannels<M>;
+  readonly #inbox = new MessageInbox((call) => this.guard('handler', call));
+  #end: { reason: EndReason; text: string } | undefined;
+  #leaving: { text: string; untilMs: number } | undefined;
+  #nowMs: number;
+
+  constructor(
+    identity: GameIdentity,
+    messages: MessageSet<M>,
+    options: SessionClientOptions,
+    handlers: H,
+  ) {
+    this.messages = messages;
+    this.handlers = handlers;
+    this.#options = options;
+    this.#nowMs = options.nowMs;
+    this.#channels = new MessageChannels(messages, {
+      message: (name, value) => this.#inbox.value(name, value),
+      forgotten: (name, key) => this.#inbox.forgotten(name, key),
+    });
+    this.dialer = new Dialer({
+      ...options,
+      game: identity,
+      sink: {
+        channels: () => this.plans(),
+        opened: () => this.guard('handler', this.handlers.connected),
+        closed: (reason, text, remote) => this.#closed(reason, text, remote),
+      },
+    });
+  }
+
+  get connection(): Connection | undefined {
+    return this.dialer.connection;
+  }
+
+  /** What it measures, as a fresh reading. */
+  abstract get statistics(): object;
+
+  /** Why it ended, undefined while connecting or connected. */
+  get ended(): EndReason | undefined {
+    return this.#end?.reason;
+  }
+
+  /** What the side that ended it had to say. */
+  get endText(): string {
+    return this.#end?.text ?? '';
+  }
+
+  /** Ended, and the peer has been told or given up: nothing more will be sent. */
+  get over(): boolean {
+    return this.dialer.over;
+  }
+
+  /** Counts of every channel of messages, by name; up to date whenever they are read. */
+  get channels(): ChannelStatistics {
+    return this.#channels.statistics;
+  }
+
+  /** Messages from the server that did not fit their declaration. */
+  get messagesMalformed(): number {
+    return this.#channels.malformed;
+  }
+
+  /** Messages without a handler that were too many to be kept. */
+  get messagesUnheard(): number {
+    return this.#inbox.unheard;
+  }
+
+  /**
+   * Sends a message through the channel that carries it. 'full': the server is behind, see {@link onWritable};
+   * 'too-large': it will never fit; 'closed': the connection has ended or is about to.
+   * Throws 'message-invalid' when the value does not fit the declaration.
+   */
+  send<K extends keyof M & string>(name: K, value: MessageValue<M[K]>): SendResult {
+    return this.#sent(this.#channels.send(name, value));
+  }
+
+  /**
+   * Takes back a value of a reliable-latest channel; the server's `onForget` hears of it.
+   * Throws 'channel-invalid' for a message of any other channel.
+   */
+  forget(name: keyof M & string, key: number): SendResult {
+    return this.#sent(this.#channels.forget(name, key));
+  }
+
+  /** Calls once, when after a 'full' at most half of the channel's queue is in use again. */
+  onWritable(callback: () => void, channel = 'main'): void {
+    this.#channels.onWritable(() => this.guard('handler', callback), channel);
+  }
+
+  /** One handler for each name. What came before there was one is handed over at once, up to 64 messages. */
+  onMessage<K extends keyof M & string>(name: K, handler: (m: MessageValue<M[K]>) => void): void {
+    this.#checkMessage(name);
+    this.#inbox.onValue(name, handler as (value: never) => void);
+  }
+
+  /** Called when the server has taken back a value of a reliable-latest channel. One handler for each name. */
+  onForget(name: keyof M & string, handler: (key: number) => void): void {
+    this.#checkMessage(name);
+    this.#inbox.onForgotten(name, handler);
+  }
+
+  /** Sets what is called; one handler each. */
+  on<K extends keyof H>(event: K, handler: H[K]): void {
+    this.handlers[event] = handler;
+  }
+
+  /** Ends the connection once what is queued has arrived, or the grace is over. Until then it still receives. */
+  close(nowMs: number, text = '', { graceMs = GRACE_MS }: CloseOptions = {}): void {
+    this.#channels.finish();
+    this.#leaving ??= { text, untilMs: nowMs + graceMs };
+    this.settle(nowMs);
+  }
+
+  /** Gives up at once, with a reason of the shell's. */
+  abort(nowMs: number, reason: EndReason): void {
+    this.dialer.close(nowMs, reason, '');
+  }
+
+  receive(nowMs: number, bytes: Uint8Array, start: number, end: number, from: number): Verdict {
+    this.#nowMs = nowMs;
+    return this.dialer.receive(nowMs, bytes, start, end, from);
+  }
+
+  poll(nowMs: number, out: Uint8Array, start: number, to: Destination): number {
+    return this.dialer.poll(nowMs, out, start, to);
+  }
+
+  /** What travels in the connection. */
+  protected plans(): readonly ChannelPlan[] {
+    return this.#channels.plans();
+  }
+
+  /** Something was queued. */
+  protected queued(): void {}
+
+  /** The connection is over; its user hears of it next. */
+  protected left(): void {}
+
+  protected get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Timers of the connection; and a client that is leaving goes if it can. First thing in `advance`. */
+  protected settle(nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.dialer.advance(nowMs);
+    if (this.#leaving === undefined || this.#end !== undefined) return;
+    const { text, untilMs } = this.#leaving;
+    const waits = this.connection !== undefined && this.#channels.unsettled > 0;
+    if (!waits || nowMs >= untilMs) this.dialer.close(nowMs, 'closed', text);
+  }
+
+  /** When {@link settle} has work, but for what acks bring about. */
+  protected settlesAt(): number {
+    const leaving = this.#end === undefined ? this.#leaving : undefined;
+    return Math.min(this.dialer.wakeAt(), leaving?.untilMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** User code: a throw ends the connection and is reported, never thrown into the shell. */
+  protected guard(where: string, call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.fail(error as Error, where);
+    }
+  }
+
+  protected fail(error: Error, where: string): void {
+    this.#options.onError?.(error, where);
+    this.dialer.close(this.#nowMs, 'error', '');
+  }
+
+  #closed(reason: EndReason, text: string, remote: boolean): void {
+    this.#end = { reason, text };
+    this.#channels.finish();
+    this.left();
+    this.guard('handler', () => this.handlers.end(reason, text, remote));
+  }
+
+  #sent(result: SendResult): SendResult {
+    if (result === 'queued') this.queued();
+    return result;
+  }
+
+  #checkMessage(name: string): void {
+    if (this.messages.kindOf(name) >= 0) return;
+    throw new TickwireError('message-invalid', `there is no message '${name}'`);
+  }
+}

@@ -1,0 +1,36 @@
+// When an ack has to leave. It waits for a packet to ride in, but not for long; one that shows a packet missing does not
+// wait at all and is said twice, since somebody holds back what came after.
+
+/** An ack waits at most so long: half the time that a resend can be expected to wait for it. */
+const DELAY_MAX_MS = 25;
+/** A hurried ack is said again so soon, unless another packet has left by then. */
+const ECHO_MS = 5;
+
+/** See the head of the file. */
+export class AckTimer {
+  readonly #dueMs = new Float64Array([Number.POSITIVE_INFINITY]);
+  #hurried = false;
+
+  /** A packet that wants an ack was kept; out of order = it is not the one after the newest. */
+  owe(nowMs: number, outOfOrder: boolean): void {
+    this.#hurried ||= outOfOrder;
+    const dueMs = outOfOrder ? nowMs : nowMs + DELAY_MAX_MS;
+    if (dueMs < this.#dueMs[0]!) this.#dueMs[0] = dueMs;
+  }
+
+  /** A packet leaves, and every packet has the acks in it. */
+  sent(nowMs: number): void {
+    this.#dueMs[0] = this.#hurried ? nowMs + ECHO_MS : Number.POSITIVE_INFINITY;
+    this.#hurried = false;
+  }
+
+  /** Whether an ack may wait no longer. */
+  overdue(nowMs: number): boolean {
+    return nowMs >= this.#dueMs[0]!;
+  }
+
+  /** When it may not; Infinity = none is owed. */
+  wakeAt(): number {
+    return this.#dueMs[0]!;
+  }
+}

@@ -1,0 +1,142 @@
+// The unreliable delivery kind: sent once, never resent, delivered in whatever order it arrives.
+// The layout stands in unreliable-queue.ts. A message that was cut arrives with its last missing fragment, or never.
+
+import { ByteReader } from '../wire/bytes.ts';
+import { type ChannelLimits, FRAGMENT_BYTES } from '../wire/channel-options.ts';
+import { Verdict } from '../wire/verdict.ts';
+import { fragmentCount, RecordHead } from './fragment.ts';
+import { FragmentRing } from './fragment-ring.ts';
+import {
+  emptyStatistics,
+  type MessageChannel,
+  type MessageChannelStatistics,
+  type MessageSink,
+  type SendResult,
+} from './message-channel.ts';
+import { UnreliableQueue } from './unreliable-queue.ts';
+
+/** See the head of the file. */
+export class UnreliableChannel implements MessageChannel {
+  /** Nothing is resent, yet the rate is learned from what arrives. */
+  readonly elicitsAck = true;
+  readonly #limits: ChannelLimits;
+  readonly #sink: MessageSink;
+  readonly #statistics = emptyStatistics();
+  readonly #queue: UnreliableQueue;
+  readonly #fragments: FragmentRing;
+  readonly #reader = new ByteReader();
+  readonly #head = new RecordHead();
+  readonly #fragmentsMax: number;
+  #closed = false;
+  /** The section that was read and waits for its commit. */
+  #bytes: Uint8Array = new Uint8Array(0);
+  #start = 0;
+  #end = 0;
+  #sequence = 0;
+
+  constructor(limits: ChannelLimits, sink: MessageSink) {
+    this.#limits = limits;
+    this.#sink = sink;
+    this.#queue = new UnreliableQueue(limits, this.#statistics);
+    this.#fragments = new FragmentRing(limits, this.#statistics);
+    this.#fragmentsMax = fragmentCount(limits.messageBytes);
+  }
+
+  get statistics(): Readonly<MessageChannelStatistics> {
+    return this.#statistics;
+  }
+
+  send(bytes: Uint8Array, start: number, end: number): SendResult {
+    if (this.#closed) return 'closed';
+    if (end - start > this.#limits.messageBytes) return 'too-large';
+    return this.#queue.add(bytes, start, end) ? 'queued' : 'full';
+  }
+
+  onWritable(callback: () => void): void {
+    if (!this.#closed) this.#queue.onWritable(callback);
+  }
+
+  pending(nowMs: number): boolean {
+    if (this.#closed) return false;
+    this.#fragments.expire(nowMs);
+    this.#queue.expire(nowMs);
+    return !this.#closed && this.#statistics.queued > 0;
+  }
+
+  write(nowMs: number, out: Uint8Array, start: number, end: number): number {
+    return this.#closed ? 0 : this.#queue.write(nowMs, out, start, end);
+  }
+
+  read(nowMs: number, bytes: Uint8Array, start: number, end: number, sequence: number): Verdict {
+    if (this.#closed) return Verdict.refused;
+    this.#queue.see(nowMs);
+    this.#begin(bytes, start, end, sequence);
+    let wellFormed = start < end;
+    while (wellFormed && this.#reader.remaining > 0) wellFormed = this.#check();
+    if (wellFormed) return Verdict.accepted;
+    this.#end = start;
+    return Verdict.malformed;
+  }
+
+  commit(nowMs: number): void {
+    this.#begin(this.#bytes, this.#start, this.#end, this.#sequence);
+    while (this.#reader.remaining > 0 && !this.#closed) this.#take(nowMs);
+    this.#end = this.#start;
+  }
+
+  acked(): void {}
+
+  lost(): void {}
+
+  close(): void {
+    this.#closed = true;
+    this.#queue.close();
+  }
+
+  /** Whether a message from packet `order` (its first fragment's) is still wanted. Told of each, as it is delivered. */
+  protected wants(_order: number): boolean {
+    return true;
+  }
+
+  #begin(bytes: Uint8Array, start: number, end: number, sequence: number): void {
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#end = end;
+    this.#sequence = sequence;
+    this.#reader.reset(bytes, start, end);
+    this.#fragments.begin(sequence);
+  }
+
+  /** Walks over the next record; false = malformed. */
+  #check(): boolean {
+    const head = this.#head;
+    if (!head.read(this.#reader, this.#fragmentsMax, true)) return false;
+    this.#reader.skip(head.length);
+    if (this.#reader.failed) return false;
+    if (head.index * FRAGMENT_BYTES + head.length > this.#limits.messageBytes) return false;
+    return !head.fragment || this.#fragments.check(head);
+  }
+
+  /** Delivers or keeps the next record of a section that was checked. */
+  #take(nowMs: number): void {
+    const head = this.#head;
+    const fragments = this.#fragments;
+    head.read(this.#reader, this.#fragmentsMax, true);
+    const at = this.#reader.position;
+    this.#reader.skip(head.length);
+    if (!head.fragment) this.#deliver(this.#bytes, at, at + head.length, this.#sequence);
+    else if (fragments.keep(nowMs, head, this.#bytes, at)) {
+      this.#deliver(fragments.bytes, fragments.start, fragments.end, fragments.order);
+    }
+  }
+
+  #deliver(bytes: Uint8Array, start: number, end: number, order: number): void {
+    if (!this.wants(order)) {
+      this.#statistics.overtaken++;
+      return;
+    }
+    this.#statistics.delivered++;
+    this.#statistics.deliveredBytes += end - start;
+    this.#sink(bytes, start, end);
+  }
+}

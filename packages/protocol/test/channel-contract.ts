@@ -1,0 +1,578 @@
+// What every delivery kind of messages promises, as one suite: `describeChannel` runs it over a channel that it is
+// given the factory of. A kind's own tests hold only what is special about it.
+
+import { Prng } from '@tickwire/netsim';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { MessageChannel, MessageSink } from '../src/transport/message-channel.ts';
+import {
+  type ChannelLimits,
+  type ChannelOptions,
+  type DeliveryKind,
+  FRAGMENT_BYTES,
+  resolveChannel,
+} from '../src/wire/channel-options.ts';
+import { Verdict } from '../src/wire/verdict.ts';
+
+/** One delivery kind as the suite sees it. */
+export interface ChannelKind {
+  /** Everything sent arrives exactly once; else at most once. */
+  readonly reliable: boolean;
+  /** Nothing is delivered after what was sent later. */
+  readonly ordered: boolean;
+  create(limits: ChannelLimits, sink: MessageSink): MessageChannel;
+}
+
+/** Room for a body in a packet of ordinary size that carries nothing else. */
+export const ROOM = 1160;
+
+/** A section body, and the packet it travels in. */
+export interface Section {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Bytes that differ from message to message and from place to place. */
+export function message(number: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = (number >> (8 * (i & 1))) + i * 7 + (i >> 8);
+  return bytes;
+}
+
+/** What tells messages apart, for comparing many and long ones. */
+export function keyOf(bytes: Uint8Array): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return `${bytes.length}:${hash >>> 0}`;
+}
+
+/** One direction: a sending channel, a receiving one, and what arrived there. */
+export class Pair {
+  readonly sender: MessageChannel;
+  readonly receiver: MessageChannel;
+  readonly received: Uint8Array[] = [];
+  /** Called for each message, after it was noted. */
+  onMessage: () => void = () => {};
+  sequence = 0;
+  nowMs = 0;
+
+  constructor(
+    name: DeliveryKind,
+    kind: ChannelKind,
+    options: Omit<ChannelOptions, 'kind'> = {},
+    receiving = options,
+  ) {
+    this.sender = kind.create(resolveChannel({ ...options, kind: name }), () => {});
+    this.receiver = kind.create(
+      resolveChannel({ ...receiving, kind: name }),
+      (bytes, start, end) => {
+        this.received.push(bytes.slice(start, end));
+        this.onMessage();
+      },
+    );
+  }
+
+  /** Sends from the middle of a larger range. */
+  send(bytes: Uint8Array): string {
+    const range = new Uint8Array(bytes.length + 5).fill(0xee);
+    range.set(bytes, 3);
+    return this.sender.send(range, 3, 3 + bytes.length);
+  }
+
+  /** The next section, and its packet; undefined = there is none. */
+  write(room = ROOM): Section | undefined {
+    if (!this.sender.pending(this.nowMs)) return undefined;
+    const out = new Uint8Array(room + 8).fill(0xcc);
+    const length = this.sender.write(this.nowMs, out, 4, 4 + room, this.sequence);
+    const outside = [...out.subarray(0, 4), ...out.subarray(4 + length)];
+    expect(length).toBeLessThanOrEqual(room);
+    expect(outside.every((byte) => byte === 0xcc)).toBe(true);
+    if (length === 0) return undefined;
+    return { sequence: this.sequence++, bytes: out.slice(4, 4 + length) };
+  }
+
+  /** Everything that can be written now. */
+  writeAll(room = ROOM): Section[] {
+    const sections: Section[] = [];
+    for (let s = this.write(room); s !== undefined; s = this.write(room)) sections.push(s);
+    return sections;
+  }
+
+  /** Reads a section, and keeps it if it is accepted. */
+  read(section: Section): Verdict {
+    const verdict = this.stage(section);
+    if (verdict === Verdict.accepted) this.receiver.commit(this.nowMs);
+    return verdict;
+  }
+
+  stage({ bytes, sequence }: Section): Verdict {
+    const range = new Uint8Array(bytes.length + 4).fill(0xdd);
+    range.set(bytes, 2);
+    return this.receiver.read(this.nowMs, range, 2, 2 + bytes.length, sequence);
+  }
+
+  /** Carries everything across, over and over, until nothing is left to be said. */
+  carryAll(): void {
+    for (let all = this.writeAll(); all.length > 0; all = this.writeAll()) {
+      for (const section of all) {
+        expect(this.read(section)).toBe(Verdict.accepted);
+        this.sender.acked(section.sequence);
+      }
+    }
+  }
+}
+
+/** A network that loses, doubles and delays sections and tells the sender, sometimes wrongly, what was lost. */
+class RandomNetwork {
+  readonly #pair: Pair;
+  readonly #random: Prng;
+  readonly #weather: Weather;
+  readonly #dedup: boolean;
+  readonly #seen = new Set<number>();
+  #events: { at: number; run: () => void }[] = [];
+  #step = 0;
+
+  /** `dedup` = packets that come twice are dropped before the channel, as a connection does. */
+  constructor(pair: Pair, weather: Weather, dedup: boolean) {
+    this.#pair = pair;
+    this.#weather = weather;
+    this.#dedup = dedup;
+    this.#random = new Prng(weather.seed);
+  }
+
+  chance(percent: number): boolean {
+    return this.#random.next() * 100 < percent;
+  }
+
+  below(count: number): number {
+    return this.#random.u32() % count;
+  }
+
+  carry(section: Section): void {
+    const arrives = !this.chance(this.#weather.lossPct);
+    const copies = this.chance(this.#weather.doublePct) ? 2 : 1;
+    let kept = false;
+    const arrive = () => {
+      if (this.#dedup && this.#seen.has(section.sequence)) return;
+      this.#seen.add(section.sequence);
+      expect(this.#pair.read(section)).toBe(Verdict.accepted);
+      kept = true;
+    };
+    for (let i = 0; arrives && i < copies; i++) this.#later(this.#delay(), arrive);
+    this.#later(4 + this.#delay(), () => {
+      if (kept && !this.chance(5)) this.#pair.sender.acked(section.sequence);
+      else this.#pair.sender.lost(section.sequence);
+    });
+  }
+
+  step(): void {
+    this.#step++;
+    this.#pair.nowMs += 16.5;
+    const due = this.#events.filter(({ at }) => at <= this.#step);
+    this.#events = this.#events.filter(({ at }) => at > this.#step);
+    for (const { run } of due) run();
+  }
+
+  settle(): void {
+    while (this.#events.length > 0) this.step();
+  }
+
+  #delay(): number {
+    return this.chance(this.#weather.reorderPct) ? 1 + this.below(8) : 1;
+  }
+
+  #later(steps: number, run: () => void): void {
+    this.#events.push({ at: this.#step + steps, run });
+  }
+}
+
+interface Weather {
+  readonly seed: number;
+  readonly lossPct: number;
+  readonly doublePct: number;
+  readonly reorderPct: number;
+}
+
+const weathers = fc.record({
+  seed: fc.nat(),
+  lossPct: fc.constantFrom(0, 5, 25, 50),
+  doublePct: fc.constantFrom(0, 25),
+  reorderPct: fc.constantFrom(0, 20, 60),
+});
+
+/** Runs the suite over one kind. */
+export function describeChannel(name: DeliveryKind, kind: ChannelKind): void {
+  const pairOf = (
+    options: Omit<ChannelOptions, 'kind'> = {},
+    receiving?: Omit<ChannelOptions, 'kind'>,
+  ) => new Pair(name, kind, options, receiving);
+  const longest = resolveChannel({ kind: name }).messageBytes;
+  const cuts = longest > FRAGMENT_BYTES;
+
+  describe(`${name}: sending`, () => {
+    test('carries several messages in one section', () => {
+      const pair = pairOf();
+      expect(pair.sender.pending(0)).toBe(false);
+      const messages = [message(1, 10), message(2, 1), message(3, 300)];
+      for (const one of messages) expect(pair.send(one)).toBe('queued');
+      expect(pair.sender.pending(0)).toBe(true);
+      const section = pair.write()!;
+      expect(pair.sender.pending(0)).toBe(false);
+      expect(pair.sender.write(0, new Uint8Array(ROOM), 0, ROOM, 1)).toBe(0);
+      expect(pair.received).toEqual([]);
+      expect(pair.read(section)).toBe(Verdict.accepted);
+      expect(pair.received).toEqual(messages);
+    });
+
+    test('coalesces what is small', () => {
+      const pair = pairOf();
+      for (let i = 0; i < 20; i++) pair.send(message(i, 40));
+      expect(pair.writeAll().length).toBe(1);
+    });
+
+    test('never writes beyond its budget, whatever that is', () => {
+      for (let room = 0; room < 64; room++) {
+        const pair = pairOf();
+        for (let i = 0; i < 12; i++) pair.send(message(i, 1 + ((i * 5) % 23)));
+        for (const section of pair.writeAll(room))
+          expect(pair.read(section)).toBe(Verdict.accepted);
+        for (const section of pair.writeAll()) expect(pair.read(section)).toBe(Verdict.accepted);
+        expect(pair.received.length).toBe(12);
+        expect(pair.sender.pending(0)).toBe(false);
+      }
+    });
+
+    test('refuses what is too large for ever, and takes the largest', () => {
+      const pair = pairOf({ messageBytes: 300 });
+      expect(pair.send(message(1, 301))).toBe('too-large');
+      expect(pair.send(message(1, 300))).toBe('queued');
+      pair.carryAll();
+      expect(pair.received).toEqual([message(1, 300)]);
+      expect(pair.sender.statistics).toMatchObject({ sent: 1, sentBytes: 300, full: 0 });
+    });
+
+    test('is full by entries, at the bound and not before', () => {
+      const pair = pairOf({ queueEntries: 8 });
+      for (let round = 0; round < 3; round++) {
+        for (let i = 0; i < 8; i++) expect(pair.send(message(i, i + 1))).toBe('queued');
+        expect(pair.send(message(9, 1))).toBe('full');
+        expect(pair.sender.statistics).toMatchObject({ queued: 8, full: round + 1 });
+        pair.carryAll();
+      }
+      expect(pair.received.length).toBe(24);
+    });
+
+    test('is full by bytes, at the bound and not before', () => {
+      const pair = pairOf({ messageBytes: 100, queueBytes: 1000 });
+      for (let round = 0; round < 3; round++) {
+        for (let i = 0; i < 10; i++) expect(pair.send(message(i, 100))).toBe('queued');
+        expect(pair.send(message(10, 1))).toBe('full');
+        expect(pair.sender.statistics).toMatchObject({ queuedBytes: 1000, full: round + 1 });
+        pair.carryAll();
+      }
+      expect(pair.received.length).toBe(30);
+    });
+
+    test('says once that it is writable, when half of it is free', () => {
+      for (const options of [{ queueEntries: 8 }, { messageBytes: 100, queueBytes: 800 }]) {
+        const pair = pairOf(options);
+        for (let i = 0; i < 8; i++) pair.send(message(i, 100));
+        let calls = 0;
+        pair.sender.onWritable(() => {
+          calls++;
+          expect(pair.sender.statistics.queued).toBe(4);
+        });
+        for (let s = pair.write(110); s !== undefined; s = pair.write(110)) {
+          pair.sender.acked(s.sequence);
+          pair.sender.pending(0);
+          expect(calls).toBe(pair.sender.statistics.queued <= 4 ? 1 : 0);
+        }
+        expect(pair.sender.statistics).toMatchObject({ queued: 0, queuedBytes: 0 });
+        expect(calls).toBe(1);
+      }
+    });
+
+    test('lets what it tells it is writable send at once, and ask again', () => {
+      const pair = pairOf({ queueEntries: 8 });
+      let next = 0;
+      const fill = () => {
+        while (next < 100 && pair.send(message(next, 4)) === 'queued') next++;
+        if (next < 100) pair.sender.onWritable(fill);
+      };
+      fill();
+      pair.carryAll();
+      expect(pair.received).toEqual(Array.from({ length: 100 }, (_, i) => message(i, 4)));
+    });
+
+    test('drops and counts what could not be sent in its time', () => {
+      const pair = pairOf({ ttlMs: 100 });
+      pair.sender.pending(1000);
+      pair.send(message(1, 10));
+      expect(pair.sender.pending(1100)).toBe(true);
+      pair.send(message(2, 20));
+      expect(pair.sender.pending(1100.5)).toBe(true);
+      expect(pair.sender.statistics).toMatchObject({ expired: 1, queued: 1, queuedBytes: 20 });
+      expect(pair.sender.pending(1200.5)).toBe(false);
+      expect(pair.sender.statistics).toMatchObject({ expired: 2, queued: 0, queuedBytes: 0 });
+      pair.nowMs = 1300;
+      pair.send(message(3, 30));
+      pair.carryAll();
+      expect(pair.received).toEqual([message(3, 30)]);
+    });
+
+    test('counts the life of what was sent before any time was told from the first time told', () => {
+      const pair = pairOf({ ttlMs: 100 });
+      pair.send(message(1, 10));
+      expect(pair.sender.pending(5000)).toBe(true);
+      expect(pair.sender.pending(5100)).toBe(true);
+      expect(pair.sender.pending(5101)).toBe(false);
+    });
+  });
+
+  describe(`${name}: receiving`, () => {
+    test('malformed sections change nothing', () => {
+      const pair = pairOf();
+      pair.send(message(1, 200));
+      const good = pair.write()!;
+      const before = { ...pair.receiver.statistics };
+      const bad = (bytes: Uint8Array) => {
+        expect(pair.read({ bytes, sequence: 0 })).toBe(Verdict.malformed);
+      };
+      for (let cut = 0; cut < good.bytes.length; cut++) bad(good.bytes.subarray(0, cut));
+      bad(Uint8Array.from([...good.bytes, 0x80]));
+      expect(pair.receiver.statistics).toEqual(before);
+      expect(pair.received).toEqual([]);
+      expect(pair.read(good)).toBe(Verdict.accepted);
+      expect(pair.received).toEqual([message(1, 200)]);
+    });
+
+    test('what is longer than agreed is malformed', () => {
+      const lengths: [agreed: number, sent: number][] = [[100, 101]];
+      if (cuts) lengths.push([FRAGMENT_BYTES, FRAGMENT_BYTES + 1], [2 * FRAGMENT_BYTES, 2201]);
+      for (const [agreed, sent] of lengths) {
+        const pair = pairOf({ messageBytes: sent }, { messageBytes: agreed, queueBytes: 10_000 });
+        pair.send(message(1, sent));
+        // A fragment that says there is more is found out at once, the last one by what it adds.
+        const verdicts = pair.writeAll().map((section) => pair.read(section));
+        expect(verdicts).toContain(Verdict.malformed);
+        expect(pair.received).toEqual([]);
+      }
+    });
+
+    test.runIf(cuts)('malformed fragments change nothing', () => {
+      const pair = pairOf();
+      pair.send(message(1, 2 * FRAGMENT_BYTES));
+      for (const good of pair.writeAll()) {
+        const before = { ...pair.receiver.statistics };
+        for (let cut = 0; cut < good.bytes.length; cut++) {
+          const bytes = good.bytes.subarray(0, cut);
+          expect(pair.read({ bytes, sequence: good.sequence })).toBe(Verdict.malformed);
+        }
+        expect(pair.receiver.statistics).toEqual(before);
+        expect(pair.received).toEqual([]);
+        expect(pair.read(good)).toBe(Verdict.accepted);
+      }
+      expect(pair.received).toEqual([message(1, 2 * FRAGMENT_BYTES)]);
+    });
+
+    test('keeps nothing without a commit', () => {
+      const pair = pairOf();
+      const sections = [1, 2, 3].map((n) => {
+        pair.send(message(n, 10 * n));
+        return pair.write()!;
+      });
+      for (const section of sections) expect(pair.stage(section)).toBe(Verdict.accepted);
+      expect(pair.received).toEqual([]);
+      for (const section of sections) {
+        expect(pair.stage(section)).toBe(Verdict.accepted);
+        expect(pair.read(section)).toBe(Verdict.accepted);
+      }
+      expect(pair.received).toEqual([message(1, 10), message(2, 20), message(3, 30)]);
+      expect(pair.receiver.statistics.delivered).toBe(3);
+    });
+
+    test('keeps nothing of an accepted section when a malformed one follows', () => {
+      const pair = pairOf();
+      pair.send(message(1, 10));
+      const good = pair.write()!;
+      expect(pair.stage(good)).toBe(Verdict.accepted);
+      for (const bytes of [new Uint8Array(0), Uint8Array.from([...good.bytes, 0x80])]) {
+        expect(pair.stage({ bytes, sequence: 1 })).toBe(Verdict.malformed);
+        pair.receiver.commit(0);
+        expect(pair.received).toEqual([]);
+      }
+      expect(pair.read(good)).toBe(Verdict.accepted);
+      expect(pair.received).toEqual([message(1, 10)]);
+    });
+
+    test('lets its sink send', () => {
+      const pair = pairOf();
+      pair.onMessage = () => {
+        expect(pair.receiver.send(message(9, 5), 0, 5)).toBe('queued');
+      };
+      for (let i = 0; i < 3; i++) pair.send(message(i, 20));
+      pair.carryAll();
+      expect(pair.received.length).toBe(3);
+      expect(pair.receiver.statistics).toMatchObject({ sent: 3, queued: 3, delivered: 3 });
+      expect(pair.receiver.pending(0)).toBe(true);
+    });
+
+    test('lets its sink close it: not even the rest of the section is delivered', () => {
+      const pair = pairOf();
+      pair.onMessage = () => pair.receiver.close();
+      for (let i = 0; i < 3; i++) pair.send(message(i, 20));
+      pair.read(pair.write()!);
+      expect(pair.received).toEqual([message(0, 20)]);
+      expect(pair.receiver.statistics.delivered).toBe(1);
+    });
+
+    test('random bytes never throw, and hold no more than agreed', () => {
+      const pair = pairOf({ messageBytes: 2000, queueBytes: 4000 }, undefined);
+      const bodies = fc.oneof(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.uint8Array({ minLength: 4, maxLength: 4 }).map((head) => {
+          // Something like a full first fragment, at a random place.
+          const bytes = new Uint8Array(4 + FRAGMENT_BYTES + 1);
+          bytes.set(head);
+          bytes.set([0x99, 0x11, head[3]! & 3], 2);
+          return bytes;
+        }),
+      );
+      let sequence = 0;
+      fc.assert(
+        fc.property(bodies, (bytes) => {
+          pair.read({ bytes, sequence: sequence++ });
+          expect(pair.receiver.statistics.heldBytes).toBeLessThanOrEqual(6000);
+        }),
+        { numRuns: 500 },
+      );
+    });
+  });
+
+  describe(`${name}: the end`, () => {
+    test('closed: sends, says and delivers nothing, and its counts stay', () => {
+      const pair = pairOf({ queueEntries: 8, ttlMs: 100 });
+      let calls = 0;
+      for (const channel of [pair.sender, pair.receiver]) channel.onWritable(() => calls++);
+      for (let i = 0; i < 8; i++) pair.send(message(i, 300));
+      const sections = [pair.write(310)!, pair.write(310)!];
+      const before = { ...pair.sender.statistics };
+      pair.sender.close();
+      pair.receiver.close();
+      expect(pair.send(message(5, 5))).toBe('closed');
+      for (const section of sections) {
+        pair.sender.lost(section.sequence);
+        pair.read(section);
+      }
+      for (const section of sections) pair.sender.acked(section.sequence);
+      expect(pair.sender.pending(10_000)).toBe(false);
+      expect(pair.sender.write(0, new Uint8Array(ROOM), 0, ROOM, 7)).toBe(0);
+      expect(pair.sender.statistics).toEqual(before);
+      expect(pair.receiver.statistics.delivered).toBe(0);
+      expect(pair.received).toEqual([]);
+      expect(calls).toBe(0);
+    });
+  });
+
+  describe(`${name}: over a network`, () => {
+    const near = [FRAGMENT_BYTES - 1, FRAGMENT_BYTES, FRAGMENT_BYTES + 1];
+    const limit = Math.min(longest, 9 * FRAGMENT_BYTES + 77);
+    const sizes = [1, 2, 3, 40, 40, 40, 250, 700, ...near, 2 * FRAGMENT_BYTES, limit - 1, limit];
+    const fitting = sizes.filter((size) => size <= limit);
+
+    test('a message of every interesting size arrives, and the longest of all', () => {
+      const pair = pairOf({ ttlMs: Number.POSITIVE_INFINITY });
+      const all = [...fitting, longest - 1, longest].map((size, i) => message(i, size));
+      for (const one of all) {
+        expect(pair.send(one)).toBe('queued');
+        pair.carryAll();
+      }
+      expect(pair.received.map(keyOf)).toEqual(all.map(keyOf));
+      expect(pair.receiver.statistics.heldBytes).toBe(0);
+      expect(pair.sender.statistics).toMatchObject({ queued: 0, queuedBytes: 0 });
+    });
+
+    const run = (weather: Weather) => {
+      const pair = pairOf({
+        messageBytes: limit,
+        queueBytes: 3 * limit,
+        ttlMs: Number.POSITIVE_INFINITY,
+      });
+      pair.sequence = weather.seed % 0x20000;
+      const network = new RandomNetwork(pair, weather, !kind.reliable);
+      const sent: string[] = [];
+      for (let step = 0; step < 120; step++) {
+        for (let n = network.below(6); n > 0; n--) {
+          const one = message(sent.length, fitting[network.below(fitting.length)]!);
+          if (pair.send(one) === 'queued') sent.push(keyOf(one));
+        }
+        // The channel idles while the connection's packets go on.
+        if (network.chance(3)) pair.sequence += 70_000;
+        for (let packets = network.below(12); packets > 0; packets--) {
+          const section = pair.write(network.chance(30) ? network.below(ROOM) : ROOM);
+          if (section !== undefined) network.carry(section);
+        }
+        network.step();
+      }
+      finish(pair, network);
+      check(pair, sent);
+    };
+
+    /** Carries on without new messages until everything has been said and settled. */
+    const finish = (pair: Pair, network: RandomNetwork) => {
+      for (let rounds = 0; rounds < 500 && pair.sender.statistics.queued > 0; rounds++) {
+        for (const section of pair.writeAll()) network.carry(section);
+        network.step();
+        if (rounds % 10 === 0) network.settle();
+      }
+      network.settle();
+      // What was received in part is given up some time later, when the kind gives up anything.
+      pair.nowMs += 60_000;
+      pair.receiver.pending(pair.nowMs);
+    };
+
+    const check = (pair: Pair, sent: readonly string[]) => {
+      const got = pair.received.map(keyOf);
+      const out = pair.sender.statistics;
+      const into = pair.receiver.statistics;
+      expect(out).toMatchObject({ sent: sent.length, expired: 0, queued: 0, queuedBytes: 0 });
+      expect(into).toMatchObject({ delivered: got.length, heldBytes: 0 });
+      const bytes = (keys: readonly string[]) =>
+        keys.reduce((sum, key) => sum + Number.parseInt(key, 10), 0);
+      expect(out.sentBytes).toBe(bytes(sent));
+      expect(into.deliveredBytes).toBe(bytes(got));
+      if (kind.ordered) {
+        if (kind.reliable) expect(got).toEqual(sent);
+        else expectWithin(got, sent);
+      } else if (kind.reliable) expect([...got].sort()).toEqual([...sent].sort());
+      else expectWithin([...got].sort(), [...sent].sort());
+      if (!kind.reliable) expect(out.resent).toBe(0);
+    };
+
+    test('keeps its promise, whatever is lost, late or double', () => {
+      fc.assert(fc.property(weathers, run), { numRuns: 15 });
+    });
+
+    test('misses nothing over a network that loses nothing', () => {
+      const pair = pairOf({ ttlMs: Number.POSITIVE_INFINITY });
+      const all = Array.from({ length: 300 }, (_, i) => message(i, (i * 37) % 900));
+      for (const one of all) {
+        if (pair.send(one) === 'full') pair.carryAll();
+        else continue;
+        expect(pair.send(one)).toBe('queued');
+      }
+      pair.carryAll();
+      expect(pair.received).toEqual(all);
+    });
+  });
+}
+
+/** That `part` is `whole` with some left out. */
+function expectWithin(part: readonly string[], whole: readonly string[]): void {
+  let at = 0;
+  for (const one of part) {
+    while (at < whole.length && whole[at] !== one) at++;
+    expect(at, `${one} was not sent, or came again or too late`).toBeLessThan(whole.length);
+    at++;
+  }
+}
