@@ -1,11 +1,18 @@
 // A process of its own, started by suites/allocation.ts with a young generation so large that nothing is ever
 // collected: then the heap's growth is what was allocated. Counts what a connection allocates for a packet,
-// poll to receive, over 10^6 packets of optimised code.
+// from `send` to the other side's sink, over 10^6 packets of optimised code.
 
 import { PerformanceObserver } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import { DATAGRAM_BYTES_MAX } from '@tickwire/protocol';
-import { ConnectionPair, PlainSealer } from './connection-pair.ts';
+import { ConnectionPair, type MessageKind, PlainSealer } from './connection-pair.ts';
+
+/** What the packets carry. Travels as JSON in the process's first argument. */
+export interface AllocationLoad {
+  readonly kind: MessageKind;
+  readonly upBytes: number;
+  readonly downBytes: number;
+}
 
 /** Bytes per packet. */
 export interface AllocationResult {
@@ -24,12 +31,11 @@ const WARM_UP_PACKETS = 300_000;
 /** A batch is one packet of each, all in one direction, under one reading of the clock. */
 const PAIRS = 50;
 const BATCH_MS = 1000 / 120;
-const UP_BYTES = 32;
-const DOWN_BYTES = 200;
 
-const pairs = Array.from({ length: PAIRS }, () => new ConnectionPair(new PlainSealer()));
-const upPayload = new Uint8Array(UP_BYTES);
-const downPayload = new Uint8Array(DOWN_BYTES);
+const load: AllocationLoad = JSON.parse(process.argv[2] ?? '');
+const pairs = Array.from({ length: PAIRS }, () => new ConnectionPair(new PlainSealer(), load.kind));
+const upPayload = new Uint8Array(load.upBytes);
+const downPayload = new Uint8Array(load.downBytes);
 const datagram = new Uint8Array(DATAGRAM_BYTES_MAX * 2);
 /** Connections must not see the time pass in which they do nothing. */
 const busyClock = new Float64Array(1);

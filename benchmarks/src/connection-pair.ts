@@ -2,11 +2,17 @@
 
 import {
   Connection,
+  createMessageChannel,
+  type DeliveryKind,
+  type MessageChannel,
+  resolveChannel,
   type Sealer,
   TickwireError,
-  UnreliableSequencedChannel,
   Verdict,
 } from '@tickwire/protocol';
+
+/** Every delivery kind that is a queue of messages. */
+export type MessageKind = Exclude<DeliveryKind, 'reliable-latest'>;
 
 const CHANNEL = 1;
 
@@ -19,21 +25,21 @@ export class PlainSealer implements Sealer {
   }
 }
 
-/** One end: a connection with one unreliable-sequenced channel. */
+/** One end: a connection with one channel. */
 export class ConnectionEnd {
   readonly connection: Connection;
-  readonly #channel: UnreliableSequencedChannel;
+  readonly #channel: MessageChannel;
   received = 0;
 
-  constructor(sealer: Sealer, remoteId: number) {
-    this.#channel = new UnreliableSequencedChannel(() => {
+  constructor(sealer: Sealer, remoteId: number, kind: MessageKind) {
+    this.#channel = createMessageChannel(resolveChannel({ kind }), () => {
       this.received++;
     });
     this.connection = new Connection({
       remoteId,
       sealOutgoing: sealer,
       openIncoming: sealer,
-      channels: [[CHANNEL, this.#channel]],
+      channels: [{ id: CHANNEL, channel: this.#channel }],
       nowMs: 0,
       sink: { closed() {}, ended() {} },
     });
@@ -62,8 +68,8 @@ export class ConnectionPair {
   readonly client: ConnectionEnd;
   readonly server: ConnectionEnd;
 
-  constructor(sealer: Sealer) {
-    this.client = new ConnectionEnd(sealer, 1);
-    this.server = new ConnectionEnd(sealer, 2);
+  constructor(sealer: Sealer, kind: MessageKind) {
+    this.client = new ConnectionEnd(sealer, 1, kind);
+    this.server = new ConnectionEnd(sealer, 2, kind);
   }
 }

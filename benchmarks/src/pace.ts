@@ -10,6 +10,8 @@ export class Pace {
   readonly #late: (lateMs: number) => void;
   #startMs = 0;
   #next = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   constructor(periodMs: number, step: (index: number) => void, late: (lateMs: number) => void) {
     this.#periodMs = periodMs;
@@ -22,17 +24,24 @@ export class Pace {
     this.#wake();
   }
 
+  /** No step comes after this, also when a step calls it. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
   #dueMs(): number {
     return this.#startMs + this.#next * this.#periodMs;
   }
 
   readonly #wake = (): void => {
     this.#skip();
-    while (this.#dueMs() <= performance.now()) {
+    while (!this.#stopped && this.#dueMs() <= performance.now()) {
       this.#late(performance.now() - this.#dueMs());
       this.#step(this.#next++);
     }
-    setTimeout(this.#wake, Math.ceil(this.#dueMs() - performance.now()));
+    if (this.#stopped) return;
+    this.#timer = setTimeout(this.#wake, Math.ceil(this.#dueMs() - performance.now()));
   };
 
   #skip(): void {

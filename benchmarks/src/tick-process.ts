@@ -1,7 +1,7 @@
 // The frame that both measured processes share: take the order, report ready, wait for the start, step at a
 // fixed pace, report the window. They work on until the bench ends them, so that the other's window stays full.
 
-import { createHistogram } from 'node:perf_hooks';
+import { Lateness } from './lateness.ts';
 import { Pace } from './pace.ts';
 import type { Traffic } from './peers/peer.ts';
 import type { ProcessMessage, RunOrder } from './tick-message.ts';
@@ -27,16 +27,16 @@ export async function runSide(open: (order: RunOrder) => Promise<Side>): Promise
 
 function measure(order: RunOrder, side: Side): void {
   const window = new TickWindow(order.warmUpMs, order.seconds * 1000, side.traffic);
-  const late = createHistogram();
+  const late = new Lateness();
   const step = (index: number) => {
     const result = window.step();
     if (result !== undefined) {
-      tell({ kind: 'done', window: result, lateMsP99: late.percentile(99) / 1e6 });
+      tell({ kind: 'done', window: result, lateMsP99: late.msP99 });
     }
     side.step(index);
   };
   const record = (lateMs: number) => {
-    if (window.open) late.record(Math.max(1, Math.round(lateMs * 1e6)));
+    if (window.open) late.record(lateMs);
   };
   new Pace(side.stepMs, step, record).start();
 }

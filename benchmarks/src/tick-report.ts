@@ -1,5 +1,6 @@
 // What the runs of the tick bench say together: medians, ratios of interleaved rounds, and whether they hold.
 
+import { median } from './percentile.ts';
 import type { RunResult } from './tick-run.ts';
 
 /** Fewer rounds cannot tell a ratio from chance. */
@@ -94,12 +95,6 @@ function medians(runs: readonly RunResult[]): Record<string, number> {
   return Object.fromEntries(
     names.map((name) => [name, median(of(name).map((run) => run.usPerClientTick))]),
   );
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 function percent(part: number): string {

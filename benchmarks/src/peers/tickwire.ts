@@ -4,10 +4,12 @@
 import type { Socket } from 'node:dgram';
 import { Dialer } from '@tickwire/client-node/core';
 import {
-  type Channel,
+  type ChannelPlan,
+  createMessageChannel,
   DATAGRAM_BYTES_MAX,
   type Destination,
-  UnreliableSequencedChannel,
+  type MessageChannel,
+  resolveChannel,
 } from '@tickwire/protocol';
 import { type DatagramSocket, nodeCrypto, openSocket } from '@tickwire/protocol/udp';
 import { ConnectionHost, type HostSink } from '@tickwire/server/core';
@@ -17,6 +19,7 @@ import { type GeneratorEnd, type Load, type Peer, type ServerEnd, TrafficCount }
 
 const CHANNEL = 1;
 const GAME = { idHash: 1, digest: 1 };
+const LIMITS = resolveChannel({ kind: 'unreliable-sequenced' });
 /** A client knows one address: its server's. */
 const SERVER_ADDRESS = 0;
 /** Joining is bounded by the run's deadline. */
@@ -27,7 +30,7 @@ const OUT_BYTES = 2 * DATAGRAM_BYTES_MAX;
 class TickwireServer implements ServerEnd {
   readonly traffic = new TrafficCount();
   readonly #payload: Uint8Array;
-  readonly #channels: UnreliableSequencedChannel[] = [];
+  readonly #channels: MessageChannel[] = [];
   readonly #live: number[] = [];
   #socket!: DatagramSocket;
   #host!: ConnectionHost;
@@ -89,9 +92,9 @@ class TickwireServer implements ServerEnd {
     return {
       requested: (slot, ticket) => this.#host.accept(slot, ticket),
       channels: (slot) => {
-        const channel = new UnreliableSequencedChannel(received);
+        const channel = createMessageChannel(LIMITS, received);
         this.#channels[slot] = channel;
-        return [[CHANNEL, channel]];
+        return [{ id: CHANNEL, channel }];
       },
       opened: (slot) => this.#live.push(slot),
       closed: (slot) => this.#live.splice(this.#live.indexOf(slot), 1),
@@ -102,14 +105,14 @@ class TickwireServer implements ServerEnd {
 /** One client: the real dialer over one of the generator's sockets. */
 class Client {
   readonly #dialer: Dialer;
-  readonly #channel: UnreliableSequencedChannel;
+  readonly #channel: MessageChannel;
   /** Written again a tick later, when the system has long taken what it held. */
   readonly #out = Buffer.alloc(OUT_BYTES);
   readonly #to: Destination = { address: SERVER_ADDRESS };
 
   constructor(received: () => void) {
-    this.#channel = new UnreliableSequencedChannel(received);
-    const channels: readonly (readonly [number, Channel])[] = [[CHANNEL, this.#channel]];
+    this.#channel = createMessageChannel(LIMITS, received);
+    const channels: readonly ChannelPlan[] = [{ id: CHANNEL, channel: this.#channel }];
     this.#dialer = new Dialer({
       game: GAME,
       crypto: nodeCrypto,

@@ -11,7 +11,7 @@ const TICK_MS = 1000 / 60;
 
 /** UDP payload of one tick's datagram each way, tag included. */
 export function measureDatagramBytes(load: Load): { up: number; down: number } {
-  const pair = new ConnectionPair(new PlainSealer());
+  const pair = new ConnectionPair(new PlainSealer(), 'unreliable-sequenced');
   const upPayload = new Uint8Array(load.upBytes);
   const downPayload = new Uint8Array(load.downBytes);
   const datagram = new Uint8Array(DATAGRAM_BYTES_MAX);

@@ -1,8 +1,6 @@
-// ws over loopback TCP: no compression, no delay. It stands in a package of its own that a default install
-// leaves out, so it is found at run time.
+// ws over loopback TCP: no compression, no delay.
 
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
+import { requirePeer, whyMissing } from '../peers-package.ts';
 import { SERVER_HOST } from './loopback.ts';
 import { type GeneratorEnd, type Load, type Peer, type ServerEnd, TrafficCount } from './peer.ts';
 
@@ -31,22 +29,8 @@ interface WsModule {
   }) => WebSocketServer;
 }
 
-const peersPackage = createRequire(new URL('../../peers/package.json', import.meta.url));
 /** Clients that connect at once. */
 const CONNECTS_AT_ONCE = 64;
-
-function locate(): string | undefined {
-  try {
-    return peersPackage.resolve('ws');
-  } catch {
-    return undefined;
-  }
-}
-
-async function load(): Promise<WsModule> {
-  const { default: module } = await import(pathToFileURL(peersPackage.resolve('ws')).href);
-  return module;
-}
 
 class WsServer implements ServerEnd {
   readonly traffic = new TrafficCount();
@@ -109,8 +93,8 @@ class WsGenerator implements GeneratorEnd {
   }
 }
 
-async function listen(run: Load): Promise<ServerEnd> {
-  const module = await load();
+function listen(run: Load): Promise<ServerEnd> {
+  const module = requirePeer<WsModule>('ws');
   return new Promise((resolve, reject) => {
     const options = { host: SERVER_HOST, port: 0, perMessageDeflate: false, backlog: 1024 };
     const server = new module.WebSocketServer(options);
@@ -120,7 +104,7 @@ async function listen(run: Load): Promise<ServerEnd> {
 }
 
 export const ws: Peer = {
-  missing: () => (locate() === undefined ? 'not installed under benchmarks/peers' : undefined),
+  missing: () => whyMissing('ws'),
   listen,
-  join: async (run, port) => new WsGenerator(run).open(await load(), run, port),
+  join: (run, port) => new WsGenerator(run).open(requirePeer<WsModule>('ws'), run, port),
 };

@@ -24,7 +24,7 @@ export function connectionCases(): Cases {
 }
 
 function clientTick(upBytes: number, downBytes: number): () => unknown {
-  const { client, server } = new ConnectionPair(new PlainSealer());
+  const { client, server } = new ConnectionPair(new PlainSealer(), 'unreliable-sequenced');
   const upPayload = new Uint8Array(upBytes);
   const downPayload = new Uint8Array(downBytes);
   const datagram = new Uint8Array(DATAGRAM_BYTES_MAX * 2);

@@ -18,6 +18,7 @@ import { type Cases, expect } from './suite.ts';
 const CONNECTION_ID = 0x1234_0005;
 const SEQUENCE = 70_000;
 const DELAY_MS = 8;
+const PACKET_MS = 1000 / 60;
 /** Packets that came before; more than the history tells of. */
 const RECEIVED = 200;
 /** With losses: one in so many did not come, about 5 %. */
@@ -26,7 +27,7 @@ const LOST_EVERY = 19;
 function received(lossy: boolean): ReceivedWindow {
   const window = new ReceivedWindow();
   for (let n = 0; n < RECEIVED; n++) {
-    if (!lossy || n % LOST_EVERY !== 0) window.received(n, true);
+    if (!lossy || n % LOST_EVERY !== 0) window.received(n * PACKET_MS, n, true);
   }
   return window;
 }
