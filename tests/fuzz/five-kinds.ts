@@ -13,7 +13,7 @@ import {
   type SendResult,
 } from '@tickwire/protocol';
 
-export const messageKinds = [
+const messageKinds = [
   'unreliable',
   'unreliable-sequenced',
   'reliable-unordered',
@@ -29,7 +29,7 @@ const options: Partial<ChannelOptions> = {
 export const LATEST_KEYS = 16;
 
 /** Bytes of message `number`: its number, then a pattern that depends on it and on each place. */
-export function messageBytes(number: number, size: number): Uint8Array {
+function messageBytes(number: number, size: number): Uint8Array {
   const bytes = new Uint8Array(Math.max(4, size));
   for (let i = 4; i < bytes.length; i++) bytes[i] = (number * 31 + i * 7) ^ (i >> 8);
   new DataView(bytes.buffer).setUint32(0, number);

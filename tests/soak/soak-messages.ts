@@ -31,7 +31,7 @@ export function pattern(n: number, size: number): Uint8Array {
 }
 
 /** Whether `data` is what message `n` holds. */
-export function intact(n: number, data: Uint8Array): boolean {
+function intact(n: number, data: Uint8Array): boolean {
   const right = pattern(n, data.length);
   return data.every((byte, i) => byte === right[i]);
 }

@@ -24,6 +24,8 @@ const DELAY_UNITS_MAX = 0xffff;
 /** A peer that claims more is not believed: it could make any path look fast. */
 export const DELAY_MS_MAX = 500;
 
+const START = new Float64Array(1);
+
 /** The longest ack block. */
 export const ACK_BLOCK_BYTES_MAX = 1 + 2 + 2 + HISTORY_BYTES / 8 + HISTORY_BYTES;
 
@@ -76,14 +78,18 @@ export class AckBlock {
   }
 }
 
-/** Whole units of delay, which cost no memory to hand over, as a fraction would. */
-export function delayUnits(delayMs: number): number {
-  return Math.min(DELAY_UNITS_MAX, Math.max(0, Math.round(delayMs * DELAY_UNITS_PER_MS)));
+/**
+ * How long ago timesMs[at] was, in whole units of 1/16 ms, as many as fit the field. The difference is made here, because
+ * handing over a fresh fraction would allocate it.
+ */
+export function delayUnits(nowMs: number, timesMs: Float64Array, at: number): number {
+  const units = Math.round((nowMs - timesMs[at]!) * DELAY_UNITS_PER_MS);
+  return Math.min(DELAY_UNITS_MAX, Math.max(0, units));
 }
 
 /** Writes the ack block for what `window` holds, the newest of it received `delayMs` ago. */
 export function writeAckBlock(writer: ByteWriter, window: ReceivedWindow, delayMs: number): void {
-  writeAckUnits(writer, window, delayUnits(delayMs));
+  writeAckUnits(writer, window, delayUnits(delayMs, START, 0));
 }
 
 /** The same with the delay in {@link delayUnits}. */

@@ -316,7 +316,7 @@ export class Connection {
 
   #begin(nowMs: number, out: Uint8Array, start: number, sizeBytes: number): void {
     this.#packet.begin(out, start, sizeBytes, this.#options.remoteId, this.#sent.next);
-    this.#packet.acks(this.received, delayUnits(nowMs - this.#times[At.newestKept]!));
+    this.#packet.acks(this.received, delayUnits(nowMs, this.#times, At.newestKept));
   }
 
   /** Lets the channels write in their order, as far as there is credit; true = the packet wants an ack. */
