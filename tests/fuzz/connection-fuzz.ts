@@ -191,17 +191,19 @@ export class ConnectionFuzz {
     }
   }
 
-  /** A clean network: sealed, everything arrives; trusted, packets still come and go. */
+  /** A clean network: sealed, everything arrives; trusted, packets are still believed, on both sides. */
   #heal(): void {
     // Who is believed may also say goodbye.
     if (this.#mode === 'trusted' && this.#sides.some(({ peer }) => peer.ended !== undefined))
       return;
-    const sent = this.#sides.map(({ peer }) => peer.connection.statistics.packetsOut);
+    const received = this.#sides.map(({ peer }) => peer.connection.statistics.packetsIn);
     const until = this.#nowMs + HEAL_MS;
     const done = () =>
       this.#mode === 'sealed'
         ? this.#sides.every(({ peer }) => peer.unsettled === 0)
-        : this.#sides.every(({ peer }, i) => peer.connection.statistics.packetsOut > sent[i]! + 9);
+        : this.#sides.every(
+            ({ peer }, i) => peer.connection.statistics.packetsIn > received[i]! + 9,
+          );
     while (!done()) {
       if (this.#nowMs > until) throw new Error(`no end after ${HEAL_MS} ms of a clean network`);
       this.#pass(TICK_MS);

@@ -138,4 +138,33 @@ describe('a hostile close', () => {
     const { acked, lost, abandoned } = connection.statistics;
     expect(acked + lost + abandoned).toBe(sent);
   });
+
+  test('called while a packet is being written, is not confirmed by the ack of that packet', () => {
+    const channel = new ProbeChannel();
+    const pair = new ConnectionPair(
+      { channels: [{ id: 0, channel }], link: { latencyMs: 20 } },
+      { channels: [{ id: 0, channel: new ProbeChannel() }], link: { latencyMs: 20 } },
+    );
+    pair.run(20);
+    const write = channel.write.bind(channel);
+    channel.write = (...args) => {
+      pair.a.connection.close(pair.nowMs, 'kicked', 'out');
+      return write(...args);
+    };
+    channel.outbox.push(Uint8Array.of(1));
+    const out = new Uint8Array(1472);
+    pair.a.connection.flush(pair.nowMs);
+    const length = pair.a.connection.poll(pair.nowMs, out, 0);
+    // The packet under way arrives; the close behind it, and the next ones, do not.
+    pair.b.connection.receive(pair.nowMs, out, 0, length);
+    expect(pair.a.connection.poll(pair.nowMs, out, 0)).toBeGreaterThan(0);
+    pair.a.link.configure({ latencyMs: 20, loss: 1 });
+    pair.run(10);
+    expect(pair.b.closed).toEqual([]);
+    expect(pair.a.connection.settled).toBe(false);
+    pair.a.link.configure({ latencyMs: 20 });
+    pair.run(40);
+    expect(pair.b.closed).toEqual([{ reason: 'kicked', text: 'out', remote: true }]);
+    expect(pair.a.connection.settled).toBe(true);
+  });
 });

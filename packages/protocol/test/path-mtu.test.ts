@@ -191,6 +191,17 @@ describe('a connection that probes', () => {
     }
   });
 
+  test('probes that vanish tell nothing of the path: no loss, no silence, no other rate', () => {
+    const rate = { initialBytesPerSecond: 200_000 };
+    const idle = (probePathMtu: boolean) => {
+      const { pair, run } = bulk({ link: { latencyMs: 20, mtuBytes: 1228 }, probePathMtu, rate });
+      run(30, 0);
+      const { lossOut, rateBytesPerSecond, rateReason, lost } = pair.a.connection.statistics;
+      return { lossOut, rateBytesPerSecond, rateReason, lost };
+    };
+    expect(idle(true)).toEqual({ ...idle(false), lost: 3 });
+  });
+
   test('falls back when the path shrinks, and nothing is lost for good', () => {
     for (const mtuBytes of [1240, 1350]) {
       const { pair, run, finish, size } = bulk({ link: { latencyMs: 20 } });

@@ -24,6 +24,7 @@ const DELAY_UNITS_MAX = 0xffff;
 /** A peer that claims more is not believed: it could make any path look fast. */
 export const DELAY_MS_MAX = 500;
 
+/** The beginning of time: from there a delay is the time itself. */
 const START = new Float64Array(1);
 
 /** The longest ack block. */

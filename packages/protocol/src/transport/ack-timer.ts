@@ -13,9 +13,14 @@ export class AckTimer {
 
   /** A packet that wants an ack was kept; out of order = it is not the one after the newest. */
   owe(nowMs: number, outOfOrder: boolean): void {
-    this.#hurried ||= outOfOrder;
-    const dueMs = outOfOrder ? nowMs : nowMs + DELAY_MAX_MS;
-    if (dueMs < this.#dueMs[0]!) this.#dueMs[0] = dueMs;
+    const due = this.#dueMs;
+    // Two branches with a store each: one variable for both sums would be boxed.
+    if (!outOfOrder) {
+      if (nowMs + DELAY_MAX_MS < due[0]!) due[0] = nowMs + DELAY_MAX_MS;
+      return;
+    }
+    this.#hurried = true;
+    if (nowMs < due[0]!) due[0] = nowMs;
   }
 
   /** A packet leaves, and every packet has the acks in it. */

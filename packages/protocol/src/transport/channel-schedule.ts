@@ -57,6 +57,14 @@ export class ChannelSchedule {
     return this.#group[id] === this.#lowest;
   }
 
+  /** Whether any channel has something to say. */
+  pending(nowMs: number): boolean {
+    for (let i = 0; i < this.count; i++) {
+      if (this.channels[this.order[i]!]!.pending(nowMs)) return true;
+    }
+    return false;
+  }
+
   /** The channel has nothing to say: its share goes to the others, and is not owed to it. */
   rested(id: number): void {
     this.#idle[id] = 1;

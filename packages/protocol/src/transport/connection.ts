@@ -22,6 +22,7 @@ import {
   readStatistics,
   type StatisticsSources,
 } from './connection-statistics.ts';
+import { CreditGate } from './credit-gate.ts';
 import type { EndReason } from './end-reason.ts';
 import { PacketWriter } from './packet-writer.ts';
 import { PathMtu } from './path-mtu.ts';
@@ -42,7 +43,7 @@ const At = { lastSent: 0, lastReceived: 1, newestKept: 2, now: 3 } as const;
 export class Connection {
   readonly received = new ReceivedWindow();
   readonly #sent: SentWindow;
-  readonly #rate: RateController;
+  readonly #gate: CreditGate;
   readonly #options: ConnectionOptions;
   readonly #schedule: ChannelSchedule;
   readonly #close: CloseSequence;
@@ -59,12 +60,9 @@ export class Connection {
   /** Who wrote into the packet just made: channel ids 0 to 31, 32 to 63. */
   readonly #masks = new Int32Array(2);
   readonly #verdicts = new Float64Array(verdictNames.length);
-  readonly #timeoutMs: number;
-  readonly #keepAliveMs: number;
+  readonly #patience: { readonly timeoutMs: number; readonly keepAliveMs: number };
   #proven = false;
   #flushing = false;
-  /** Something was left unsaid in this flush for want of credit. */
-  #starved = false;
   #pingDue = false;
   /** Something that a channel said was lost since the last flush. */
   #urgent = false;
@@ -73,23 +71,22 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const { timeoutMs, keepAliveMs } = resolveTimes(options);
-    this.#timeoutMs = timeoutMs;
-    this.#keepAliveMs = keepAliveMs;
+    this.#patience = resolveTimes(options);
     this.#schedule = new ChannelSchedule(options.channels);
-    this.#rate = new RateController(options.nowMs, options.rate);
+    const rate = new RateController(options.nowMs, options.rate);
+    this.#gate = new CreditGate(rate);
     this.#pathMtu = new PathMtu(options.nowMs, options.probePathMtu ?? false);
     this.#sent = new SentWindow(
       {
         acked: (sequence, low, high) => this.#acked(sequence, low, high),
         lost: (sequence, low, high) => this.#lost(sequence, low, high),
       },
-      this.#rate,
+      rate,
     );
     this.#sources = {
       sent: this.#sent,
       received: this.received,
-      rate: this.#rate,
+      rate,
       pathMtu: this.#pathMtu,
       trafficOut: this.#trafficOut,
       trafficIn: this.#trafficIn,
@@ -143,13 +140,11 @@ export class Connection {
     return this.#verdicts[verdict]!;
   }
 
-  /** Whether a flush would find something to say: a message, a ping, an ack that is due. */
+  /** Whether a flush would find something to say that may leave: a message, a ping, an ack that is due. */
   wantsFlush(nowMs: number): boolean {
     if (!this.#close.open) return false;
     if (this.#pingDue || this.ackOverdue(nowMs) || this.#pathMtu.due(nowMs) > 0) return true;
-    const { order, channels, count } = this.#schedule;
-    for (let i = 0; i < count; i++) if (channels[order[i]!]!.pending(nowMs)) return true;
-    return false;
+    return !this.#gate.waits(nowMs) && !this.#sent.full && this.#schedule.pending(nowMs);
   }
 
   /** Takes a data packet whose connection id is ours. */
@@ -166,7 +161,7 @@ export class Connection {
     if (!this.#close.open) return;
     this.#sent.detectLosses(nowMs);
     // The same sums as in wakeAt, so that rounding cannot let one of them see it earlier than the other.
-    if (nowMs >= this.#times[At.lastReceived]! + this.#timeoutMs) this.#close.timeOut();
+    if (nowMs >= this.#times[At.lastReceived]! + this.#patience.timeoutMs) this.#close.timeOut();
     if (nowMs >= this.#times[At.lastSent]! + this.#quietMs) this.#pingDue = true;
   }
 
@@ -174,7 +169,7 @@ export class Connection {
   flush(nowMs: number): void {
     this.advance(nowMs);
     this.#flushing = this.#close.open;
-    this.#starved = false;
+    this.#gate.open();
     this.#urgent = false;
   }
 
@@ -190,7 +185,7 @@ export class Connection {
     const length = this.#writePacket(nowMs, out, start);
     if (length > 0) return length;
     this.#flushing = false;
-    this.#rate.flushed(nowMs, this.#starved);
+    this.#gate.close(nowMs);
     return 0;
   }
 
@@ -198,11 +193,12 @@ export class Connection {
     if (!this.#close.open) return this.#close.wakeAt();
     const times = this.#times;
     return Math.min(
-      times[At.lastReceived]! + this.#timeoutMs,
+      times[At.lastReceived]! + this.#patience.timeoutMs,
       times[At.lastSent]! + this.#quietMs,
       this.#sent.wakeAt(),
       this.#pathMtu.wakeAt(),
       this.#ackTimer.wakeAt(),
+      this.#gate.wakeAt(),
     );
   }
 
@@ -210,7 +206,6 @@ export class Connection {
   close(nowMs: number, reason: EndReason, text: string): void {
     if (!this.#close.open) return;
     this.#flushing = false;
-    this.#closeFrom = this.#sent.next;
     this.#close.begin(nowMs, reason, text, this.#sent.rtt.lossDelayMs);
   }
 
@@ -245,6 +240,7 @@ export class Connection {
     if (verdict === Verdict.malformed) return verdict;
     if (!this.#sent.receive(nowMs, this.#block)) return Verdict.malformed;
     this.#times[At.lastReceived] = nowMs;
+    if (nowMs > this.#times[At.now]!) this.#times[At.now] = nowMs;
     this.#trafficIn.add(nowMs, sizeBytes);
     this.#prove();
     // Whoever was told of the acks may have closed.
@@ -300,7 +296,8 @@ export class Connection {
 
   /** How long nothing may be sent before a ping is due. */
   get #quietMs(): number {
-    return this.#proven ? this.#keepAliveMs : Math.min(GREETING_MS, this.#keepAliveMs);
+    const { keepAliveMs } = this.#patience;
+    return this.#proven ? keepAliveMs : Math.min(GREETING_MS, keepAliveMs);
   }
 
   #writePacket(nowMs: number, out: Uint8Array, start: number): number {
@@ -324,15 +321,13 @@ export class Connection {
     const { order, channels, count } = this.#schedule;
     // Whom the window holds back the rate does not: it is not to grow for that.
     if (this.#sent.full) return false;
-    const credit = this.#rate.credit(nowMs);
-    // What is not of the lowest priority need not wait for the debt that one packet of the lowest has made.
-    const debtBytes = this.#pathMtu.sizeBytes + PATH_HEADER_BYTES;
+    this.#gate.ready(nowMs, this.#pathMtu.sizeBytes + PATH_HEADER_BYTES);
     let eliciting = false;
     for (let i = 0; i < count; i++) {
       const id = order[i]!;
       const channel = channels[id]!;
       if (!channel.pending(nowMs)) this.#schedule.rested(id);
-      else if (credit <= (this.#schedule.background(id) ? 0 : -debtBytes)) this.#starved = true;
+      else if (!this.#gate.passes(nowMs, this.#schedule.background(id))) continue;
       else if (this.#writeSection(nowMs, id, channel)) eliciting ||= channel.elicitsAck;
     }
     return eliciting;
@@ -356,13 +351,20 @@ export class Connection {
     this.#begin(nowMs, out, start, sizeBytes);
     this.#packet.probe();
     this.#pathMtu.probed(nowMs, this.#sent.next);
-    return this.#finishPacket(nowMs, true);
+    const sealed = this.#packet.seal(this.#options.sealOutgoing);
+    this.#sent.sentProbe(nowMs, sealed);
+    return this.#left(nowMs, sealed);
   }
 
   #finishPacket(nowMs: number, eliciting: boolean): number {
     const sizeBytes = this.#packet.seal(this.#options.sealOutgoing);
     this.#schedule.settle(this.#masks);
     this.#sent.sent(nowMs, sizeBytes, this.#masks[0]!, this.#masks[1]!, eliciting);
+    return this.#left(nowMs, sizeBytes);
+  }
+
+  /** A packet is on its way. */
+  #left(nowMs: number, sizeBytes: number): number {
     this.#trafficOut.add(nowMs, sizeBytes);
     this.#times[At.lastSent] = nowMs;
     this.#ackTimer.sent(nowMs);
@@ -372,6 +374,8 @@ export class Connection {
 
   #writeClosePacket(nowMs: number, out: Uint8Array, start: number): number {
     this.#begin(nowMs, out, start, DATAGRAM_BYTES);
+    // Not at `close`, which may be called while a packet is being written that holds something else.
+    this.#closeFrom = Math.min(this.#closeFrom, this.#sent.next);
     const closing = this.#close.write(nowMs, this.#packet.body);
     return this.#finishPacket(nowMs, closing);
   }

@@ -1,7 +1,8 @@
 // How large a datagram the path carries, found by sending pings padded to the sizes of a short ladder, as DPLPMTUD does
-// (RFC 8899, without its binary search: game packets gain little from the last bytes). Optional, since the sizes above
-// the base are of use only for bulk data, and Node cannot set the don't-fragment bit. Probes carry nothing else, so
-// that losing all of them costs nothing; and when large packets stop arriving the base holds again.
+// (RFC 8899, without its binary search: game packets gain little from the last bytes). Optional, since Node cannot set the
+// don't-fragment bit, and of use to who fills datagrams with many small things, snapshots above all: fragments of long
+// messages stay as they are. Probes carry nothing else and their losses are told to nobody else, so that losing all of
+// them costs nothing; and when large packets stop arriving the base holds again.
 
 import { DATAGRAM_BYTES } from '../wire/packet.ts';
 

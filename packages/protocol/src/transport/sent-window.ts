@@ -72,6 +72,8 @@ export class SentWindow {
   #oldest = 0;
   #inFlight = 0;
   #newestAcked = -1;
+  /** The last probe. */
+  #probe = -1;
   #tailBackoff = 1;
   readonly #statistics = { acked: 0, lost: 0, spuriousLosses: 0, abandoned: 0 };
 
@@ -110,6 +112,15 @@ export class SentWindow {
   }
 
   /**
+   * Takes the next sequence for a packet that leaves to see whether it arrives, one at a time. It gets a verdict, but its
+   * loss says nothing of the path: no rate, no loss share and no timer learns of it.
+   */
+  sentProbe(nowMs: number, sizeBytes: number): void {
+    this.#probe = this.#next;
+    this.sent(nowMs, sizeBytes, 0, 0, true);
+  }
+
+  /**
    * Takes the next sequence for a packet of `sizeBytes` that leaves now. `low` and `high` = mask of the channels that
    * wrote, ids 0 to 31 and 32 to 63; eliciting = wants a verdict.
    */
@@ -123,7 +134,8 @@ export class SentWindow {
     this.#high[slot] = high;
     this.#sizes[slot] = sizeBytes;
     this.#sentAtMs[slot] = nowMs;
-    this.#rate.sent(nowMs, slot, sizeBytes + PATH_HEADER_BYTES, eliciting);
+    const toldOf = eliciting && sequence !== this.#probe;
+    this.#rate.sent(nowMs, slot, sizeBytes + PATH_HEADER_BYTES, toldOf);
     if (eliciting) this.#inFlight++;
   }
 
@@ -160,7 +172,7 @@ export class SentWindow {
         if (overtaken) continue;
         break;
       }
-      silent ||= !overtaken;
+      silent ||= !overtaken && sequence !== this.#probe;
       this.#lose(nowMs, sequence, overtaken ? State.lost : State.overdue);
     }
     if (silent) {
@@ -214,15 +226,18 @@ export class SentWindow {
     const state = this.#state[slot];
     // Settled before anybody is told: whatever the sink does, there is no second verdict.
     this.#state[slot] = State.acked;
-    if (state === State.lost || state === State.overdue) this.#late(nowMs, slot, state);
+    const lost = state === State.lost || state === State.overdue;
+    if (lost && sequence !== this.#probe) this.#late(nowMs, slot, state);
     if (state === State.inFlight) {
       this.#marginsMs[0]! *= MARGIN_DECAY;
       this.#marginsMs[1]! *= MARGIN_DECAY;
       this.#inFlight--;
       this.#tailBackoff = 1;
       this.#statistics.acked++;
-      this.#lossShare[0]! *= 1 - LOSS_SMOOTHING;
-      this.#rate.acked(nowMs, slot);
+      if (sequence !== this.#probe) {
+        this.#lossShare[0]! *= 1 - LOSS_SMOOTHING;
+        this.#rate.acked(nowMs, slot);
+      }
       this.#sink.acked(sequence, this.#low[slot]!, this.#high[slot]!);
     }
   }
@@ -241,8 +256,10 @@ export class SentWindow {
     this.#state[slot] = how;
     this.#inFlight--;
     this.#statistics.lost++;
-    this.#lossShare[0]! += (1 - this.#lossShare[0]!) * LOSS_SMOOTHING;
-    this.#rate.lost(nowMs, slot);
+    if (sequence !== this.#probe) {
+      this.#lossShare[0]! += (1 - this.#lossShare[0]!) * LOSS_SMOOTHING;
+      this.#rate.lost(nowMs, slot);
+    }
     this.#sink.lost(sequence, this.#low[slot]!, this.#high[slot]!);
   }
 
