@@ -13,6 +13,7 @@ const commands = {
   demo: { run: node('examples/arena/dist/demo.js') },
   chat: { run: node('examples/chat/dist/client.js') },
   'chat:server': { run: node('examples/chat/dist/server.js') },
+  proxy: { run: node('packages/cli/dist/main.js', ['proxy']) },
   bench: { run: node('benchmarks/dist/suites.js') },
   'bench:packet': { run: node('benchmarks/dist/suites.js', ['--suites', 'packet,ack,message']) },
   'bench:alloc': { run: node('benchmarks/dist/alloc.js') },

@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { resolveRate } from '../packages/protocol/src/transport/rate-options.ts';
 import { binOf, cacheFolder, ensureBuilt } from '../scripts/bootstrap.mjs';
 
 const PATIENCE_MS = 50_000;
@@ -109,6 +110,49 @@ describe.each(pages)('docs/%s', (page) => {
   it.each(programsOf(blocks))('%s runs, and ends', async (name) => {
     const output = await run(join(folder, 'dist', name.replace(/\.ts$/, '.js')));
     if (name === 'play.ts') expect(output).toContain('level complete in 64 pieces');
+    if (name === 'talk-on-lte.ts') expect(output).toMatch(/^seed 5 \d+ lines said again$/m);
     if (name === 'hello.ts') expect(output).toBe('Hello, Ann. You are number 1.\n');
+  });
+});
+
+it('connections.md has the defaults of the rate', () => {
+  const page = readFileSync(join(root, 'docs', 'connections.md'), 'utf8');
+  for (const [name, value] of Object.entries(resolveRate({}))) {
+    expect(page).toMatch(new RegExp(`^\\| \`${name}\` +\\| ${value} +\\|`, 'm'));
+  }
+});
+
+const scripts: Record<string, string> = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+).scripts;
+
+/** What stands behind `npm run NAME -- ` in a page, words apart. */
+function commandsOf(page: string, name: string): string[][] {
+  const found = page.matchAll(new RegExp(`^npm run ${name} -- (.+)$`, 'gm'));
+  return [...found].map(([, words]) => words!.split(' '));
+}
+
+describe('the proxy as netsim.md starts it', () => {
+  const commands = commandsOf(readFileSync(join(root, 'docs', 'netsim.md'), 'utf8'), 'proxy');
+
+  it('is one of the scripts', () => {
+    expect(commands.length).toBeGreaterThanOrEqual(2);
+    expect(scripts.proxy).toBe('node scripts/run.mjs proxy');
+  });
+
+  it.each(commands)('%s %s ... listens, and ends at a signal', async (...words) => {
+    // Any free port: others may run the same test.
+    const args = words.map((word, i) => (words[i - 1] === '--listen' ? '0' : word));
+    const child = spawn(process.execPath, ['scripts/run.mjs', 'proxy', ...args], { cwd: root });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (text) => {
+        output += text;
+        if (/^listening udp:/m.test(output)) child.kill('SIGTERM');
+      });
+    }
+    await once(child, 'close');
+    expect([child.exitCode, output]).toEqual([0, expect.stringMatching(/^listening udp:/m)]);
   });
 });

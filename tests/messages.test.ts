@@ -4,6 +4,7 @@ import { MessageClient, type MessageClientOptions } from '@tickwire/client-node/
 import { type LinkOptions, SimulatedAddressBook, simulatedCrypto, World } from '@tickwire/netsim';
 import {
   bytes,
+  type DeliveryKind,
   defineMessages,
   type MessagesOf,
   PacketKind,
@@ -220,6 +221,19 @@ describe('talking', () => {
     expect(client.statistics.channels.main!.full).toBeGreaterThan(5);
   });
 
+  test('what nobody handles is counted, on the server at once', () => {
+    const room = new Room();
+    const client = room.join();
+    room.run(500);
+    client.send('say', { line: 'heard' });
+    client.send('score', { player: 1, points: 1 });
+    client.send('where', { x: 1 });
+    room.run(100);
+    client.forget('score', 1);
+    room.run(100);
+    expect(room.server.messagesUnheard).toBe(3);
+  });
+
   test('there are no other messages', () => {
     const room = new Room();
     const client = room.join();
@@ -258,6 +272,26 @@ describe('ending', () => {
     expect(client.ended).toBe('closed');
     room.run(11);
     expect(room.ends).toEqual(['1: closed bye']);
+  });
+
+  test('what is unreliable leaves first as well, once, from both sides', () => {
+    const room = new Room({ latencyMs: 10 });
+    const [closing, closed] = [room.join(), room.join()];
+    const heard: string[] = [];
+    room.server.onMessage('where', ({ id }, { x }) => heard.push(`${id}: ${x}`));
+    closed.onMessage('where', ({ x }) => heard.push(`client: ${x}`));
+    room.run(1900);
+    closing.send('where', { x: 1 });
+    closing.close(room.world.nowMs, 'bye');
+    room.session(2).send('where', { x: 2 });
+    room.session(2).close('bye');
+    expect([closing.ended, closed.ended]).toEqual([undefined, undefined]);
+    room.run(21);
+    expect([closing.ended, room.server.sessions.size]).toEqual(['closed', 0]);
+    room.run(100);
+    expect(heard.sort()).toEqual(['1: 1', 'client: 2']);
+    expect([endOf(closing), endOf(closed)]).toEqual(['closed bye', 'closed bye']);
+    expect(room.ends.sort()).toEqual(['1: closed bye', '2: closed bye']);
   });
 
   test('the grace is not longer than was asked for', () => {
@@ -433,6 +467,27 @@ describe('user code that throws', () => {
     ]);
   });
 
+  test('on a client, and then in its onError: the connection has ended before', () => {
+    const room = new Room();
+    const seen: unknown[] = [];
+    const client: MessageClient<Chat> = room.join({
+      onError: (error) => {
+        seen.push(error.message, client.ended);
+        throw new Error('planted in onError');
+      },
+    });
+    client.onMessage('say', () => {
+      throw new Error('planted');
+    });
+    room.run(500);
+    for (const line of ['a', 'b']) room.session(1).send('say', { line });
+    expect(() => room.run(500)).toThrow('planted in onError');
+    room.run(500);
+    expect(seen).toEqual(['planted', 'error']);
+    expect(endOf(client)).toBe('error ');
+    expect(room.ends).toEqual(['1: error ']);
+  });
+
   test('on a client ends its connection', () => {
     const room = new Room();
     const client = room.join();
@@ -448,7 +503,155 @@ describe('user code that throws', () => {
   });
 });
 
+describe('time to live', () => {
+  const kinds = ['unreliable', 'unreliable-sequenced', 'reliable-unordered', 'reliable-ordered'];
+
+  test.each(kinds)('counts from the flush, however long it was silent before: %s', (kind) => {
+    const set = defineMessages(
+      { tick: { n: uint(8) } },
+      { lane: { kind: kind as DeliveryKind, carries: ['tick'], ttlMs: 100 } },
+    );
+    const world = new World({ seed: 1, link: { latencyMs: 20 } });
+    const addresses = new SimulatedAddressBook();
+    const server = new MessageServer(set, { crypto: simulatedCrypto(1), addresses, nowMs: 0 });
+    const address = world.addNode(server, { server: true });
+    const crypto = simulatedCrypto(2);
+    const client = new MessageClient(set, { crypto, server: address, nowMs: 0 });
+    world.addNode(client);
+    const heard: string[] = [];
+    server.onMessage('tick', (_, { n }) => heard.push(`up ${n}`));
+    client.onMessage('tick', ({ n }) => heard.push(`down ${n}`));
+    world.run(1000);
+    const [session] = server.sessions.values();
+    const sent: string[] = [];
+    for (let n = 0; n < 12; n++) {
+      client.send('tick', { n });
+      session!.send('tick', { n });
+      sent.push(`down ${n}`, `up ${n}`);
+      world.run(world.nowMs + (n < 6 ? 1000 : 400));
+    }
+    expect(heard.sort()).toEqual(sent.sort());
+    for (const { channels } of [client, session!]) expect(channels.lane!.expired).toBe(0);
+  });
+});
+
+describe('room', () => {
+  test('who asks while there is room hears of it within a flush, on both sides', () => {
+    const room = new Room();
+    const client = room.join();
+    room.run(1900);
+    const calls: string[] = [];
+    client.onWritable(() => calls.push('client'));
+    room.session(1).onWritable(() => calls.push('server'), 'scores');
+    expect(calls).toEqual([]);
+    room.run(20);
+    expect(calls.sort()).toEqual(['client', 'server']);
+  });
+
+  test('to ask when it wakes calls nobody and changes nothing', () => {
+    const room = new Room();
+    const client = room.join();
+    room.run(1900);
+    let calls = 0;
+    client.onWritable(() => calls++);
+    room.session(1).onWritable(() => calls++);
+    client.send('where', { x: 1 });
+    const before = JSON.stringify([client.channels, room.session(1).channels]);
+    const wakes = [0, 1, 2].map(() => [client.wakeAt(), room.server.wakeAt()].join());
+    expect(new Set(wakes).size).toBe(1);
+    expect(calls).toBe(0);
+    expect(JSON.stringify([client.channels, room.session(1).channels])).toBe(before);
+  });
+
+  test('a shell that sleeps is told of those who ask, too', () => {
+    let asked = 0;
+    const room = new Room();
+    const client = room.join({ onQueued: () => asked++ });
+    room.run(1900);
+    asked = 0;
+    client.onWritable(() => {});
+    client.onWritable(() => {}, 'fast');
+    expect(asked).toBe(1);
+    expect(() => client.onWritable(() => {}, 'slow')).toThrow('no channel');
+  });
+
+  test('what a callback sends on another channel leaves too', () => {
+    const room = new Room();
+    const client = room.join();
+    room.run(1900);
+    client.onWritable(() => client.send('say', { line: 'room' }), 'scores');
+    room.session(1).onWritable(() => room.session(1).send('where', { x: 3 }), 'scores');
+    let where = 0;
+    client.onMessage('where', ({ x }) => {
+      where = x;
+    });
+    room.run(50);
+    expect(room.heard).toEqual(['1: room']);
+    expect(where).toBe(3);
+  });
+
+  test('how much is queued, all channels together', () => {
+    const room = new Room({ latencyMs: 20 });
+    const client = room.join();
+    room.run(500);
+    const session = room.session(1);
+    for (const end of [client, session]) {
+      end.send('say', { line: 'abc' });
+      end.send('where', { x: 1 });
+      end.send('score', { player: 1, points: 2 });
+      const bytes = Object.values(end.channels).map(({ queuedBytes }) => queuedBytes);
+      expect(end.queued).toBe(3);
+      expect(end.queuedBytes).toBe(bytes.reduce((a, b) => a + b));
+    }
+    room.run(15);
+    // The unreliable one has left.
+    expect([client.queued, session.queued]).toEqual([2, 2]);
+    room.run(200);
+    expect([client.queued, client.queuedBytes, session.queued]).toEqual([0, 0, 0]);
+  });
+});
+
 describe('sleeping', () => {
+  test('noise from strangers drives no flushes', () => {
+    const room = new Room();
+    room.join();
+    room.run(3000);
+    let flushes = 0;
+    const { host } = room.server;
+    const flush = host.flush.bind(host);
+    host.flush = (nowMs) => {
+      flushes++;
+      flush(nowMs);
+    };
+    const random = room.world.random('noise');
+    const stranger = room.world.addNode({
+      receive: () => 0,
+      advance() {},
+      poll: () => 0,
+      wakeAt: () => Number.POSITIVE_INFINITY,
+    });
+    for (let i = 0; i < 200; i++) {
+      const noise = Uint8Array.from({ length: 1 + (random.u32() % 80) }, () => random.u32() & 255);
+      room.world.inject(noise, stranger, room.address);
+      room.run(10);
+    }
+    expect(flushes).toBeLessThan(10);
+  });
+
+  test('what has to wait for the rate wakes nobody before it may leave, least of all when the client has vanished', () => {
+    const rate = { initialBytesPerSecond: 20_000, maxBytesPerSecond: 20_000 };
+    const room = new Room({ latencyMs: 20 }, { timeoutMs: 8000, rate });
+    room.join();
+    room.run(1000);
+    room.cut(room.addresses[0]!, room.address);
+    const data = new Uint8Array(60_000);
+    while (room.session(1).send('blob', { data }) === 'queued');
+    const before = room.world.counters(room.address).advances;
+    room.run(5000);
+    expect(room.session(1).unsettled).toBe(2);
+    expect((room.world.counters(room.address).advances - before) / 5).toBeLessThan(25);
+  });
+
   test('an idle connection costs at most 0.5 kbit/s each way, and wakes nobody for nothing', () => {
     const room = new Room({ latencyMs: 40 });
     const client = room.join();

@@ -15,7 +15,8 @@ const PATIENCE_MS = 20_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(cacheFolder, 'readme');
-const blocks = blocksOf(readFileSync(join(root, 'README.md'), 'utf8'));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const blocks = blocksOf(readme);
 
 /** The program that the type check has compiled from the block whose name says `role`. */
 function program(role: 'server' | 'client'): string {
@@ -63,6 +64,25 @@ describe('the game in the README', () => {
     });
     expect(stdout).toBe('');
     expect(status).toBe(0);
+  });
+
+  it('type-checks with the tsconfig that the README gives', () => {
+    const config = /^```json file=tsconfig\.json\n([\s\S]*?)^```$/m.exec(readme)?.[1];
+    expect(config).toBeDefined();
+    const own = join(cacheFolder, 'readme-own');
+    rmSync(own, { recursive: true, force: true });
+    mkdirSync(own, { recursive: true });
+    writeFileSync(join(own, 'tsconfig.json'), config!);
+    for (const [name, text] of blocks) writeFileSync(join(own, name), text);
+    const tsc = [binOf('typescript', 'tsc'), '-p', own];
+    expect(spawnSync(process.execPath, tsc, { encoding: 'utf8' }).stdout).toBe('');
+    writeFileSync(join(own, 'wrong.ts'), "import './server.ts';\nconst n: number = 'text';\n");
+    expect(spawnSync(process.execPath, tsc, { encoding: 'utf8' }).stdout).toContain('wrong.ts');
+  });
+
+  it('packs with the package manager that the repository pins', () => {
+    const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    expect(readme).toContain(`npx ${packageManager.split('+')[0]} -r `);
   });
 
   it('plays: the server prints its port, the client prints a position that changes', async () => {

@@ -17,11 +17,11 @@ export interface SoakOptions {
 const LINK = { latencyMs: 40, jitterMs: 15, loss: 0.25, duplicate: 0.25 };
 
 const MARATHON: Manner = {
-  roundMs: 2,
+  roundMs: 1,
   lifeMs: Number.POSITIVE_INFINITY,
   spellMs: 20_000,
-  gapMs: 8_000,
-  flushMs: 2,
+  gapMs: 5_000,
+  flushMs: 1,
   // What is under test here is not how the rate is found.
   rate: { initialBytesPerSecond: 500_000, minBytesPerSecond: 500_000 },
 };
@@ -49,7 +49,7 @@ export class SoakWorld {
       crypto: simulatedCrypto(seed),
       addresses: new SimulatedAddressBook(),
       nowMs: 0,
-      flushMs: 2,
+      flushMs: 1,
       maxConnections: 4 * clients,
       rate: MARATHON.rate,
       onError: (error, where) => this.wrong.push(`${where}: ${error.message}`),

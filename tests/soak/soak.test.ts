@@ -7,7 +7,7 @@ import { SoakWorld } from './soak-world.ts';
 
 const seed = Number(process.env.TICKWIRE_SOAK_SEED ?? 1);
 const minutes = Number(process.env.TICKWIRE_SOAK_MINUTES ?? 0);
-const size = minutes > 0 ? { clients: 100, marathons: 4 } : { clients: 12, marathons: 1 };
+const size = minutes > 0 ? { clients: 100, marathons: 2 } : { clients: 12, marathons: 1 };
 /** More than three times around the sequences' 16 bits. */
 const PACKETS = minutes > 0 ? 3 * 65_536 + 1000 : 65_536 + 1000;
 const STEP_MS = 5000;

@@ -109,8 +109,8 @@ const plants: readonly Plant[] = [
   {
     bug: 'a fragment index unchecked, against the start of a reliable channel',
     file: transport('incoming-messages.ts'),
-    find: 'return begin >= 0 && ',
-    replace: 'return ',
+    find: 'if (begin < 0) return false;',
+    replace: '',
     caughtBy: 'fragments',
   },
   {

@@ -2,7 +2,6 @@
 import { defineMessages, text, uint } from '@tickwire/protocol';
 
 const name = text(80);
-
 export const chat = defineMessages(
   { person: { id: uint(31), name }, say: { name, line: text(800) }, typing: { name } },
   {

@@ -1,10 +1,12 @@
 import { listen } from '@tickwire/server';
 import { chat } from './chat.ts';
 
-const server = await listen(chat, { port: Number(process.argv[2] ?? 7777) });
+const server = await listen(chat, { port: Number(process.argv[2] ?? 7777) }).catch((error) => {
+  console.error(`${error.message}\nusage: npm run chat:server -- [PORT]`);
+  process.exit(2);
+});
 const names = new Map<number, string>();
 const nameOf = (id: number) => names.get(id) ?? 'somebody';
-
 server.onSession((session) => {
   for (const [id, name] of names) session.send('person', { id, name });
 });

@@ -69,6 +69,13 @@ it(`is at most ${LINES_MAX} lines`, () => {
   expect(text.split('\n').length - 1).toBeLessThanOrEqual(LINES_MAX);
 });
 
+it.each(['rubbish', '70000'])('says how it is used when the port is %s', async (port) => {
+  const server = new Run('server', port);
+  await server.hears('give a whole number from 0 to 65535');
+  await server.hears('usage: npm run chat:server -- [PORT]');
+  expect(await server.ends()).toBe(2);
+});
+
 it('carries names, lines and who is typing, and ends by itself', async () => {
   const server = new Run('server', '0');
   const port = (await server.hears('listening on port ')).split(' ').pop()!;
@@ -87,9 +94,10 @@ it('carries names, lines and who is typing, and ends by itself', async () => {
   bob.child.stdin!.end();
   await ann.hears('bob: bye');
   await ann.hears('* bob has left');
+  await bob.hears('\r\x1b[Kclosed\n');
   expect(await bob.ends()).toBe(0);
   server.child.kill('SIGINT');
-  await ann.hears('shutdown the chat is over');
+  await ann.hears('\r\x1b[Kshutdown the chat is over\n');
   expect(await ann.ends()).toBe(0);
   expect(await server.ends()).toBe(0);
 });

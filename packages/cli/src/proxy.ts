@@ -29,7 +29,7 @@ Every option of the network applies to each direction; without --preset, nothing
   --queue BYTES      what may wait for bandwidth                   (65536)
   --queue-policy P   whom a full queue drops: tail, the newcomer; head, the oldest (tail)
   --seed N           decides every chance                          (1)
-  --stats            print a line of JSON every second
+  --stats            print the counts, a line of JSON, each second that changes them, and at the end
   --help             print this
 
 The first line on stdout is "listening udp://HOST:PORT". SIGINT and SIGTERM end it.
@@ -186,16 +186,28 @@ export async function runProxy(args: readonly string[]): Promise<void> {
   const host = isIPv6(address) ? `[${address}]` : address;
   process.stdout.write(`listening udp://${host}:${port}\n`);
   process.send?.({ type: 'listening', port });
-  const stats = parsed.stats ? setInterval(() => printStats(proxy), 1000) : undefined;
+  const endStats = parsed.stats ? printStats(proxy) : () => {};
   try {
     await untilStopped(proxy);
   } finally {
-    clearInterval(stats);
+    endStats();
   }
 }
 
-function printStats(proxy: UdpProxy): void {
-  process.stdout.write(`${JSON.stringify(proxy.stats())}\n`);
+/** Prints the counts every second, unless they are as they were. Returns what ends that, with the last counts. */
+function printStats(proxy: UdpProxy): () => void {
+  const read = () => JSON.stringify(proxy.stats());
+  let before = read();
+  const print = () => process.stdout.write(`${read()}\n`);
+  const timer = setInterval(() => {
+    const now = read();
+    if (now !== before) print();
+    before = now;
+  }, 1000);
+  return () => {
+    clearInterval(timer);
+    print();
+  };
 }
 
 /** Waits for a signal, the end of the parent's channel, or the proxy's failure, and closes it. */

@@ -2,8 +2,8 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { presets, resolveLink } from '@tickwire/netsim';
-import { afterEach, describe, expect, it } from 'vitest';
-import { argumentOptions, parseProxyArguments, proxyHelp } from '../src/proxy.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { argumentOptions, parseProxyArguments, proxyHelp, runProxy } from '../src/proxy.ts';
 import { IDLE_MS, UdpProxy, type UdpProxyOptions } from '../src/udp-proxy.ts';
 
 const closers: (() => void)[] = [];
@@ -159,6 +159,36 @@ describe('UdpProxy', () => {
     }
     await proxy.close();
     await proxy.close();
+  });
+});
+
+describe('tickwire proxy', () => {
+  it('prints counts when something passed, and at the end', async () => {
+    const server = await open('127.0.0.1');
+    const printed: string[] = [];
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      printed.push(String(text));
+      return true;
+    });
+    closers.push(() => write.mockRestore());
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    closers.push(() => vi.useRealTimers());
+    const to = `127.0.0.1:${server.address().port}`;
+    const done = runProxy(['--listen', '0', '--to', to, '--stats']);
+    await vi.waitUntil(() => printed.length === 1);
+    const port = Number(printed[0]!.split(':').pop());
+    vi.advanceTimersByTime(3000);
+    expect(printed).toHaveLength(1);
+    const client = await open('127.0.0.1');
+    client.send('x', port, '127.0.0.1');
+    await once(server, 'message');
+    vi.advanceTimersByTime(3000);
+    expect(printed).toHaveLength(2);
+    process.emit('SIGINT');
+    await done;
+    expect(printed).toHaveLength(3);
+    const counts = printed.slice(1).map((line) => JSON.parse(line).up.delivered);
+    expect(counts).toEqual([1, 1]);
   });
 });
 

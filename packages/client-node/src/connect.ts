@@ -17,7 +17,14 @@ import {
   TickwireError,
   type ViewFace,
 } from '@tickwire/protocol';
-import { MachineDriver, nodeCrypto } from '@tickwire/protocol/udp';
+import {
+  checkOptions,
+  checkWhole,
+  MachineDriver,
+  nodeCrypto,
+  type OptionNames,
+  tuningNames,
+} from '@tickwire/protocol/udp';
 import type { EffectPhase } from './effect-ledger.ts';
 import { GameClient } from './game-client.ts';
 import { MessageClient } from './message-client.ts';
@@ -35,7 +42,7 @@ export interface ConnectOptions extends ConnectionTuning {
   readonly onError?: (error: Error, where: string) => void;
   /** Gives up the attempt, or ends the connection, when it fires. */
   readonly signal?: AbortSignal;
-  /** No accept for so long: 'unreachable'. Default 5 s. */
+  /** No accept for so many whole ms: 'unreachable'. Default 5000, from 1 to 3600000. */
   readonly connectTimeoutMs?: number;
 }
 
@@ -52,6 +59,23 @@ export interface GameConnectOptions<I> extends ConnectOptions {
   /** Extra checks on the use of rows. Default: on unless NODE_ENV is 'production'. */
   readonly development?: boolean;
 }
+
+const commonNames = {
+  ...tuningNames,
+  onError: true,
+  signal: true,
+  connectTimeoutMs: true,
+} satisfies OptionNames<ConnectOptions>;
+
+const messageNames = { ...commonNames, flushMs: true } satisfies OptionNames<MessageConnectOptions>;
+
+const gameNames = {
+  ...commonNames,
+  sampleInput: true,
+  development: true,
+} satisfies OptionNames<GameConnectOptions<never>>;
+
+const CONNECT_TIMEOUT_MS_MAX = 3_600_000;
 
 /** A connected client, as far as it is the same with a game and without. */
 export class ConnectedClient<
@@ -182,8 +206,8 @@ export class Client<S extends GameShape, M extends MessageDeclarations> extends 
 
 /**
  * Connects to a server of typed messages at `udp://HOST:PORT`, without a game: see docs/messages.md. Resolves when it
- * has accepted. Rejects with a TickwireError whose code is 'url-invalid', 'host-unknown' or 'connect-' and the reason:
- * unreachable, refused, full, version, game (other messages were declared), aborted.
+ * has accepted. Rejects with a TickwireError whose code is 'option-invalid', 'url-invalid', 'host-unknown' or 'connect-'
+ * and the reason: unreachable, refused, full, version, game (other messages were declared), aborted.
  *
  * @example
  * const client = await connect(chat, 'udp://127.0.0.1:7777');
@@ -197,7 +221,8 @@ export function connect<M extends MessageDeclarations>(
 ): Promise<MessagingClient<M>>;
 /**
  * Connects to a game server at `udp://HOST:PORT`; resolves when it has accepted. Rejects with a TickwireError whose
- * code is 'url-invalid', 'host-unknown' or 'connect-' and the reason: unreachable, refused, full, version, game, aborted.
+ * code is 'option-invalid', 'url-invalid', 'host-unknown' or 'connect-' and the reason: unreachable, refused, full,
+ * version, game, aborted.
  *
  * @example
  * const client = await connect(arena, 'udp://127.0.0.1:7777', {
@@ -216,6 +241,8 @@ export async function connect<S extends GameShape, M extends MessageDeclarations
   url: string,
   options: MessageConnectOptions & GameConnectOptions<FieldValues<S['input']>> = {},
 ): Promise<MessagingClient<M> | Client<S, M>> {
+  checkOptions('connect', options, what instanceof MessageSet ? messageNames : gameNames);
+  checkWhole('connectTimeoutMs', options.connectTimeoutMs, 1, CONNECT_TIMEOUT_MS_MAX);
   if (what instanceof MessageSet) {
     return new ConnectedClient(
       await run(url, options, (parts, driver) => {

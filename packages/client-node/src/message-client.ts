@@ -4,10 +4,12 @@
 import {
   type ChannelStatistics,
   type ConnectionStatistics,
+  type Destination,
   type Machine,
   type MessageDeclarations,
   type MessageSet,
   TickwireError,
+  Verdict,
 } from '@tickwire/protocol';
 import {
   SessionClient,
@@ -46,8 +48,10 @@ export class MessageClient<M extends MessageDeclarations>
   readonly #flushMs: number;
   readonly #onQueued: (() => void) | undefined;
   #flushedMs: number;
-  /** The shell knows that something was queued. */
-  #told = false;
+  /** Something may have to leave at the next flush. */
+  #stirred = true;
+  /** A flush is on its way out; when all of it has left, what it left behind is to be asked. */
+  #flushing = false;
 
   constructor(messages: MessageSet<M>, options: MessageClientOptions) {
     super(messages, messages, options, { connected: () => {}, end: () => {} });
@@ -69,12 +73,35 @@ export class MessageClient<M extends MessageDeclarations>
     };
   }
 
+  override receive(
+    nowMs: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    from: number,
+  ): Verdict {
+    const before = this.#stirred;
+    // Handlers that send need not tell the shell: it comes by after each batch.
+    this.#stirred = true;
+    const verdict = super.receive(nowMs, bytes, start, end, from);
+    if (verdict !== Verdict.accepted && verdict !== Verdict.refused) this.#stirred = before;
+    return verdict;
+  }
+
   advance(nowMs: number): void {
     this.settle(nowMs);
-    this.#told = false;
+    if (this.#stirred) this.#ask();
     if (nowMs < this.#flushAt()) return;
     this.#flushedMs = nowMs;
+    this.#stirred = false;
+    this.#flushing = true;
     this.dialer.flush(nowMs);
+  }
+
+  override poll(nowMs: number, out: Uint8Array, start: number, to: Destination): number {
+    const length = super.poll(nowMs, out, start, to);
+    if (length === 0 && this.#flushing) this.#ask();
+    return length;
   }
 
   wakeAt(): number {
@@ -85,10 +112,17 @@ export class MessageClient<M extends MessageDeclarations>
     return Math.min(Math.max(this.settlesAt(), this.#flushedMs + this.#flushMs), this.#flushAt());
   }
 
-  protected override queued(): void {
-    if (this.#told) return;
-    this.#told = true;
+  protected override stirred(): void {
+    if (this.#stirred) return;
+    this.#stirred = true;
     this.#onQueued?.();
+  }
+
+  /** Is there anything that may leave. Asking may run user code, which may stir. */
+  #ask(): void {
+    this.#flushing = false;
+    this.#stirred = false;
+    if (this.connection?.wantsFlush(this.nowMs)) this.#stirred = true;
   }
 
   #flushAt(): number {
@@ -97,7 +131,6 @@ export class MessageClient<M extends MessageDeclarations>
     // What was lost has waited long enough.
     if (connection.urgent) return this.#flushedMs;
     const soonestMs = this.#flushedMs + this.#flushMs;
-    const wanted = connection.wantsFlush(this.nowMs);
-    return wanted ? soonestMs : Math.max(soonestMs, connection.wakeAt());
+    return this.#stirred ? soonestMs : Math.max(soonestMs, connection.wakeAt());
   }
 }

@@ -27,7 +27,9 @@ export interface SessionClientOptions extends ConnectionTuning {
   /** Opaque address of the server. */
   readonly server: number;
   readonly nowMs: number;
-  /** What user code throws; `where`: 'simulate', 'sampleInput', 'handler'. The connection then ends with 'error'. */
+  /**
+   * What user code throws; `where`: 'simulate', 'sampleInput', 'handler'. By then the connection has ended with 'error'.
+   */
   readonly onError?: (error: Error, where: string) => void;
   /** No accept for so long: unreachable. Default 5 s. */
   readonly connectTimeoutMs?: number;
@@ -35,7 +37,7 @@ export interface SessionClientOptions extends ConnectionTuning {
 
 /** How {@link SessionClient.close} ends. */
 export interface CloseOptions {
-  /** What is queued on reliable channels has so long to be acknowledged. Default 1000. */
+  /** What is queued has so long to leave, and on reliable channels to be acknowledged. Default 1000. */
   readonly graceMs?: number;
 }
 
@@ -111,6 +113,27 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
     return this.#channels.statistics;
   }
 
+  /**
+   * Messages of all channels together that wait to be sent; of reliable channels also those that the server has not
+   * acknowledged. Counts as {@link ChannelStatistics} does for each.
+   */
+  get queued(): number {
+    return this.#channels.queued;
+  }
+
+  /** Bytes of those messages. */
+  get queuedBytes(): number {
+    return this.#channels.queuedBytes;
+  }
+
+  /**
+   * Bytes that a channel's messages took in packets so far, both ways: with heads, and with what was said again. Zeros
+   * without a connection. Throws 'channel-invalid' for a channel that does not exist.
+   */
+  wireBytes(channel = 'main'): { readonly out: number; readonly in: number } {
+    return this.#channels.wireBytes(this.connection, channel);
+  }
+
   /** Messages from the server that did not fit their declaration. */
   get messagesMalformed(): number {
     return this.#channels.malformed;
@@ -138,9 +161,14 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
     return this.#sent(this.#channels.forget(name, key));
   }
 
-  /** Calls once, when after a 'full' at most half of the channel's queue is in use again. */
+  /**
+   * Calls once, when after a 'full' at most half of the channel's queue is in use again; if it is already, at the next
+   * flush. Up to 64 callbacks may wait for a channel, and are called in the order in which they asked as long as there
+   * is room; one more throws 'handlers-full', an unknown channel 'channel-invalid'.
+   */
   onWritable(callback: () => void, channel = 'main'): void {
     this.#channels.onWritable(() => this.guard('handler', callback), channel);
+    this.stirred();
   }
 
   /** One handler for each name. What came before there was one is handed over at once, up to 64 messages. */
@@ -160,7 +188,10 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
     this.handlers[event] = handler;
   }
 
-  /** Ends the connection once what is queued has arrived, or the grace is over. Until then it still receives. */
+  /**
+   * Ends the connection once what is queued has arrived (on unreliable channels: has left), or the grace is over. Until
+   * then it still receives.
+   */
   close(nowMs: number, text = '', { graceMs = GRACE_MS }: CloseOptions = {}): void {
     this.#channels.finish();
     this.#leaving ??= { text, untilMs: nowMs + graceMs };
@@ -186,8 +217,8 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
     return this.#channels.plans();
   }
 
-  /** Something was queued. */
-  protected queued(): void {}
+  /** Something was queued, or somebody waits for room: the next flush should come soon. */
+  protected stirred(): void {}
 
   /** The connection is over; its user hears of it next. */
   protected left(): void {}
@@ -202,14 +233,13 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
     this.dialer.advance(nowMs);
     if (this.#leaving === undefined || this.#end !== undefined) return;
     const { text, untilMs } = this.#leaving;
-    const waits = this.connection !== undefined && this.#channels.unsettled > 0;
-    if (!waits || nowMs >= untilMs) this.dialer.close(nowMs, 'closed', text);
+    if (this.#isSettled() || nowMs >= untilMs) this.dialer.close(nowMs, 'closed', text);
   }
 
-  /** When {@link settle} has work, but for what acks bring about. */
+  /** When {@link settle} has work, as far as is known now: each ack and each flush may bring more. */
   protected settlesAt(): number {
-    const leaving = this.#end === undefined ? this.#leaving : undefined;
-    return Math.min(this.dialer.wakeAt(), leaving?.untilMs ?? Number.POSITIVE_INFINITY);
+    if (this.#leaving === undefined || this.#end !== undefined) return this.dialer.wakeAt();
+    return this.#isSettled() ? this.#nowMs : Math.min(this.dialer.wakeAt(), this.#leaving.untilMs);
   }
 
   /** User code: a throw ends the connection and is reported, never thrown into the shell. */
@@ -221,9 +251,15 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
     }
   }
 
+  /** Closes first: what is reported to may throw as well, and must not leave half of a packet behind. */
   protected fail(error: Error, where: string): void {
-    this.#options.onError?.(error, where);
     this.dialer.close(this.#nowMs, 'error', '');
+    this.#options.onError?.(error, where);
+  }
+
+  /** Nothing waits to be sent, and nothing reliable to be acknowledged. */
+  #isSettled(): boolean {
+    return this.connection === undefined || this.#channels.queued === 0;
   }
 
   #closed(reason: EndReason, text: string, remote: boolean): void {
@@ -234,7 +270,7 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
   }
 
   #sent(result: SendResult): SendResult {
-    if (result === 'queued') this.queued();
+    if (result === 'queued') this.stirred();
     return result;
   }
 

@@ -16,6 +16,6 @@ export type { NodeClock, NodeCounters } from './node.ts';
 export { type Condition, type ConditionName, preset, presets } from './presets.ts';
 export { Prng } from './prng.ts';
 export type { Datagram, DropReason, Tap } from './tap.ts';
-export { Trace, TraceKind } from './trace.ts';
+export { type TimelineEvent, type TimelineFilter, Trace, TraceKind } from './trace.ts';
 export { type Direction, World } from './world.ts';
 export type { NodeOptions, WorldOptions } from './world-options.ts';

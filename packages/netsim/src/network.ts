@@ -31,7 +31,7 @@ export class Network {
   constructor(options: ResolvedWorld) {
     const { inFlightDatagrams, datagramBytes } = options;
     this.nowMs = options.startMs;
-    this.trace = new Trace(options.timelineLines);
+    this.trace = new Trace(options.timelineLines, options.timelineFilter);
     this.inFlight = new InFlight({ datagrams: inFlightDatagrams, datagramBytes });
     this.#betweenServers = this.makeLink({}, options.seed);
     this.#datagram = { bytes: NO_BYTES, start: 0, end: 0, from: 0, to: 0, dropped: false };

@@ -24,7 +24,31 @@ export const TraceKind = {
 /** One of the numbers in {@link TraceKind}. */
 export type TraceKind = (typeof TraceKind)[keyof typeof TraceKind];
 
-const kindNames = Object.keys(TraceKind);
+/** Name of a {@link TraceKind}, as the timeline has it. */
+type TraceKindName = keyof typeof TraceKind;
+
+const kindNames = Object.keys(TraceKind) as TraceKindName[];
+
+/** One event, for a filter to look at. */
+export interface TimelineEvent {
+  /** World time in ms. */
+  readonly timeMs: number;
+  readonly kind: TraceKindName;
+  /** Number of the sender or, where no datagram is meant, of the node. */
+  readonly from: number;
+  /** Number of the receiver or, where no datagram is meant, of the node again; of a rebind, its new number. */
+  readonly to: number;
+  /** Of the datagram; 0 = none is meant. */
+  readonly sizeBytes: number;
+  /** What stands at the end of the line, '' = nothing. */
+  readonly note: string;
+}
+
+/** Says whether an event is kept as a line. */
+export type TimelineFilter = (event: TimelineEvent) => boolean;
+
+/** The filter of whoever names none: timers of machines are most of all events, and tell least. */
+export const withoutWakes: TimelineFilter = ({ kind }) => kind !== 'wake';
 
 /** FNV-1a over a range: enough to notice any difference between two runs. */
 function hashBytes(bytes: Uint8Array, start: number, end: number): number {
@@ -41,11 +65,17 @@ export class Trace {
   readonly #timeWords = new Int32Array(this.#timeMs.buffer);
   readonly #lines: string[];
   readonly #lineCount: number;
+  readonly #filter: TimelineFilter;
   #events = 0;
+  #written = 0;
 
-  /** @param timelineLines how many of the last events to keep as text. Default 0, which builds no text. */
-  constructor(timelineLines = 0) {
+  /**
+   * @param timelineLines how many of the last events to keep as text. Default 0, which builds no text.
+   * @param filter which of them. Default all but wakes.
+   */
+  constructor(timelineLines = 0, filter: TimelineFilter = withoutWakes) {
     this.#lineCount = timelineLines;
+    this.#filter = filter;
     this.#lines = [];
   }
 
@@ -65,18 +95,18 @@ export class Trace {
     return this.#lineCount > 0;
   }
 
-  /** The last events as text, oldest first. */
+  /** The last events that the filter passed as text, oldest first. */
   timeline(): string[] {
     if (this.#lines.length < this.#lineCount) return [...this.#lines];
-    const oldest = this.#events % this.#lineCount;
+    const oldest = this.#written % this.#lineCount;
     return [...this.#lines.slice(oldest), ...this.#lines.slice(0, oldest)];
   }
 
   /** The timeline, a line each, and below it how many events there were and their digest. */
   toString(): string {
     const lines = this.timeline();
-    const missing = this.#events - lines.length;
-    if (missing > 0) lines.unshift(`... ${missing} events before`);
+    const missing = this.#written - lines.length;
+    if (missing > 0) lines.unshift(`... ${missing} lines before`);
     return [...lines, `${this.#events} events, digest ${this.digest}`].join('\n');
   }
 
@@ -100,7 +130,9 @@ export class Trace {
     this.#mix(to);
     this.#mix(end - start);
     this.#mix(hash);
-    if (this.#lineCount > 0) this.#write(nowMs, kind, from, to, end - start, hash, note);
+    if (this.#lineCount > 0 && this.#passes(nowMs, kind, from, to, end - start, note)) {
+      this.#write(nowMs, kind, from, to, end - start, hash, note);
+    }
     this.#events++;
   }
 
@@ -110,6 +142,19 @@ export class Trace {
     const b = Math.imul(lanes[1]! ^ word, 0xc2b2ae35);
     lanes[0] = a ^ (a >>> 13);
     lanes[1] = b ^ (b >>> 16) ^ (a >>> 7);
+  }
+
+  #passes(
+    timeMs: number,
+    kind: TraceKind,
+    from: number,
+    to: number,
+    sizeBytes: number,
+    note: string,
+  ): boolean {
+    const twoEnds = kind <= TraceKind.drop || kind === TraceKind.rebind;
+    const other = twoEnds ? to : from;
+    return this.#filter({ timeMs, kind: kindNames[kind]!, from, to: other, sizeBytes, note });
   }
 
   #write(
@@ -128,6 +173,6 @@ export class Trace {
     if (kind <= TraceKind.drop) what = `${ends.padEnd(8)} ${`${sizeBytes} B`.padStart(6)}  ${sum}`;
     const name = kindNames[kind]!.padEnd(7);
     const line = `${nowMs.toFixed(3).padStart(11)}  ${name}  ${what}  ${note}`.trimEnd();
-    this.#lines[this.#events % this.#lineCount] = line;
+    this.#lines[this.#written++ % this.#lineCount] = line;
   }
 }

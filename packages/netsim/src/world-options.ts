@@ -3,6 +3,7 @@
 import { TickwireError } from '@tickwire/protocol';
 import type { LinkOptions } from './link-options.ts';
 import type { NodeClock } from './node.ts';
+import { type TimelineFilter, withoutWakes } from './trace.ts';
 
 /** Options of a {@link World}. */
 export interface WorldOptions {
@@ -28,6 +29,8 @@ export interface WorldOptions {
   startMs?: number | undefined;
   /** Last events kept as readable text in the trace. Default 0. */
   timelineLines?: number | undefined;
+  /** Which events those are; the digest is of all. Default: all but wakes. */
+  timelineFilter?: TimelineFilter | undefined;
 }
 
 /** Options of one node of a {@link World}. */
@@ -52,6 +55,7 @@ export interface ResolvedWorld {
   readonly datagramBytes: number;
   readonly startMs: number;
   readonly timelineLines: number;
+  readonly timelineFilter: TimelineFilter;
 }
 
 /** Checks and completes world options. @throws TickwireError `option-invalid`, naming the option. */
@@ -67,6 +71,7 @@ export function resolveWorld(options: WorldOptions): ResolvedWorld {
     datagramBytes: count('datagramBytes', options.datagramBytes ?? 1500, 1),
     startMs: check('startMs', options.startMs ?? 0, Number.isFinite(options.startMs ?? 0)),
     timelineLines: count('timelineLines', options.timelineLines ?? 0, 0),
+    timelineFilter: options.timelineFilter ?? withoutWakes,
   };
 }
 

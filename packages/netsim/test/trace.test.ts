@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { Trace, TraceKind } from '../src/trace.ts';
+import { type TimelineEvent, Trace, TraceKind } from '../src/trace.ts';
 
 const bytes = new Uint8Array([1, 2, 3]);
+const everything = () => true;
 
 function digestOf(time: number, kind: TraceKind, from: number, to: number, start: number): string {
   const trace = new Trace();
@@ -40,7 +41,7 @@ describe('Trace', () => {
   });
 
   it('writes what can be read, in columns', () => {
-    const trace = new Trace(9);
+    const trace = new Trace(9, everything);
     const none = new Uint8Array(0);
     trace.record(0.5, TraceKind.send, 2, 1, bytes, 0, 3);
     trace.record(10.5, TraceKind.deliver, 2, 1, bytes, 0, 3, 'corrupted');
@@ -64,12 +65,37 @@ describe('Trace', () => {
   });
 
   it('says how many lines it no longer has', () => {
-    const trace = new Trace(1);
+    const trace = new Trace(1, everything);
     for (let i = 0; i < 3; i++) trace.record(i, TraceKind.wake, 1, 0, bytes, 0, 0);
     expect(`${trace}`.split('\n').slice(0, 2)).toEqual([
-      '... 2 events before',
+      '... 2 lines before',
       '      2.000  wake     node 1',
     ]);
     expect(`${new Trace()}`).toBe(`0 events, digest ${new Trace().digest}`);
+  });
+
+  it('keeps what the filter passes, by default all but wakes; the digest is of everything', () => {
+    const seen: TimelineEvent[] = [];
+    const traces = [
+      new Trace(2),
+      new Trace(2, (event) => seen.push(event) > 0 && event.from === 7),
+      new Trace(2, everything),
+      new Trace(0, () => expect.unreachable('no line is kept')),
+    ];
+    for (const trace of traces) {
+      for (let i = 0; i < 3; i++) trace.record(i, TraceKind.drop, 7, 1, bytes, 0, 3, 'lost');
+      trace.record(3, TraceKind.stall, 8, 1, bytes, 0, 0, 'to it');
+      trace.record(4, TraceKind.wake, 8, 0, bytes, 0, 0);
+      trace.record(5, TraceKind.rebind, 8, 9, bytes, 0, 0);
+    }
+    const times = traces.map((trace) => trace.timeline().map((line) => Number.parseInt(line, 10)));
+    expect(times).toEqual([[3, 5], [1, 2], [4, 5], []]);
+    expect(`${traces[1]}`.split('\n')[0]).toBe('... 1 lines before');
+    expect(new Set(traces.map(({ digest }) => digest)).size).toBe(1);
+    expect(new Set(traces.map(({ events }) => events))).toEqual(new Set([6]));
+    expect(seen.map(({ kind, from, to }) => `${kind} ${from} ${to}`)).toEqual([
+      ...['drop 7 1', 'drop 7 1', 'drop 7 1', 'stall 8 8', 'wake 8 8', 'rebind 8 9'],
+    ]);
+    expect(seen[0]).toMatchObject({ timeMs: 0, sizeBytes: 3, note: 'lost' });
   });
 });

@@ -19,6 +19,20 @@ function echoWorld(options: Partial<WorldOptions> = {}, everyMs = 10) {
 const linesOf = (world: World, kind: string) =>
   world.trace.timeline().filter((line) => line.slice(13).startsWith(kind));
 
+it('keeps the lines that the filter asks for, around the moment of a fault', () => {
+  const { world, to, from } = echoWorld({
+    timelineLines: 20,
+    timelineFilter: ({ timeMs, kind }) => kind !== 'send' && timeMs >= 100 && timeMs < 120,
+  });
+  world.at(100, () => world.stall(from, 'up', 15));
+  world.run(5000);
+  const lines = world.trace.timeline();
+  expect(lines[0]).toContain(`100.000  stall    node ${from}`);
+  expect(lines[1]).toContain('100.000  wake ');
+  expect(lines.at(-1)).toContain(`115.000  deliver  ${to} -> ${from}`);
+  expect(lines.some((line) => line.endsWith('stalled 15.000 ms'))).toBe(true);
+});
+
 describe('World.stall', () => {
   it('holds one direction and leaves the other alone', () => {
     const { world, server, client, from } = echoWorld({ link: { latencyMs: 5 } });

@@ -38,6 +38,15 @@ describe('ByteQueue', () => {
     expect([queue.length, queue.capacity]).toEqual([0, 4 * KIB]);
   });
 
+  test('cleared, it takes no memory', () => {
+    const queue = new ByteQueue(64 * KIB);
+    append(queue, bytesOf(0, 20 * KIB));
+    queue.clear();
+    expect([queue.length, queue.capacity]).toEqual([0, 0]);
+    append(queue, bytesOf(3, 5 * KIB));
+    expect(peek(queue, 20 * KIB, 5 * KIB)).toEqual(bytesOf(3, 5 * KIB));
+  });
+
   test('keeps a middling store while every filling needs it', () => {
     const queue = new ByteQueue(64 * KIB);
     for (let i = 0; i < 3; i++) {

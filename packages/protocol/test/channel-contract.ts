@@ -5,6 +5,7 @@ import { Prng } from '@tickwire/netsim';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { MessageChannel, MessageSink } from '../src/transport/message-channel.ts';
+import { WRITABLE_CALLBACKS_MAX } from '../src/transport/writable-callbacks.ts';
 import {
   type ChannelLimits,
   type ChannelOptions,
@@ -304,15 +305,51 @@ export function describeChannel(name: DeliveryKind, kind: ChannelKind): void {
       expect(pair.received).toEqual(Array.from({ length: 100 }, (_, i) => message(i, 4)));
     });
 
+    test('tells all who wait that it is writable, in the order in which they asked', () => {
+      const pair = pairOf({ queueEntries: 8 });
+      for (let i = 0; i < 8; i++) pair.send(message(i, 10));
+      const calls: string[] = [];
+      for (const name of ['a', 'b', 'c']) pair.sender.onWritable(() => calls.push(name));
+      pair.carryAll();
+      pair.sender.pending(0);
+      expect(calls).toEqual(['a', 'b', 'c']);
+    });
+
+    test('those who find it full again take turns', () => {
+      const pair = pairOf({ queueEntries: 8 });
+      const calls: string[] = [];
+      const fill = (name: string) => {
+        if (calls.push(name) > 6) return;
+        while (pair.send(message(1, 10)) === 'queued');
+        pair.sender.onWritable(() => fill(name));
+      };
+      fill('a');
+      fill('b');
+      pair.carryAll();
+      expect(calls.join('')).toBe('abababab');
+    });
+
+    test('so many may wait, and one more is a mistake', () => {
+      const pair = pairOf();
+      let calls = 0;
+      const wait = () => pair.sender.onWritable(() => calls++);
+      for (let i = 0; i < WRITABLE_CALLBACKS_MAX; i++) wait();
+      expect(wait).toThrow(expect.objectContaining({ code: 'handlers-full' }));
+      pair.sender.pending(0);
+      expect(calls).toBe(WRITABLE_CALLBACKS_MAX);
+      expect(wait).not.toThrow();
+    });
+
     test('drops and counts what could not be sent in its time', () => {
       const pair = pairOf({ ttlMs: 100 });
-      pair.sender.pending(1000);
       pair.send(message(1, 10));
+      expect(pair.sender.pending(1000)).toBe(true);
       expect(pair.sender.pending(1100)).toBe(true);
       pair.send(message(2, 20));
       expect(pair.sender.pending(1100.5)).toBe(true);
       expect(pair.sender.statistics).toMatchObject({ expired: 1, queued: 1, queuedBytes: 20 });
-      expect(pair.sender.pending(1200.5)).toBe(false);
+      expect(pair.sender.pending(1200.5)).toBe(true);
+      expect(pair.sender.pending(1200.75)).toBe(false);
       expect(pair.sender.statistics).toMatchObject({ expired: 2, queued: 0, queuedBytes: 0 });
       pair.nowMs = 1300;
       pair.send(message(3, 30));
@@ -320,12 +357,19 @@ export function describeChannel(name: DeliveryKind, kind: ChannelKind): void {
       expect(pair.received).toEqual([message(3, 30)]);
     });
 
-    test('counts the life of what was sent before any time was told from the first time told', () => {
+    test('counts the life of a message from the first time told after it was sent', () => {
       const pair = pairOf({ ttlMs: 100 });
-      pair.send(message(1, 10));
-      expect(pair.sender.pending(5000)).toBe(true);
-      expect(pair.sender.pending(5100)).toBe(true);
-      expect(pair.sender.pending(5101)).toBe(false);
+      for (const start of [5000, 8000]) {
+        // What was told before is of no interest, however long ago.
+        pair.send(message(1, 10));
+        expect(pair.sender.pending(start)).toBe(true);
+        expect(pair.sender.pending(start + 100)).toBe(true);
+        expect(pair.sender.pending(start + 101)).toBe(false);
+      }
+      pair.nowMs = 12_000;
+      pair.send(message(2, 20));
+      pair.carryAll();
+      expect(pair.received).toEqual([message(2, 20)]);
     });
   });
 
@@ -424,6 +468,25 @@ export function describeChannel(name: DeliveryKind, kind: ChannelKind): void {
       pair.read(pair.write()!);
       expect(pair.received).toEqual([message(0, 20)]);
       expect(pair.receiver.statistics.delivered).toBe(1);
+    });
+
+    test('a sink that throws loses nothing of the channel', () => {
+      const pair = pairOf();
+      pair.onMessage = () => {
+        throw new Error(`planted ${pair.received.length}`);
+      };
+      for (let i = 0; i < 3; i++) pair.send(message(i, 20));
+      const section = pair.write()!;
+      expect(pair.stage(section)).toBe(Verdict.accepted);
+      expect(() => pair.receiver.commit(0)).toThrow('planted 1');
+      expect(pair.received).toEqual([message(0, 20), message(1, 20), message(2, 20)]);
+      pair.sender.acked(section.sequence);
+      pair.onMessage = () => {};
+      expect(() => pair.receiver.commit(0)).not.toThrow();
+      pair.send(message(3, 2500));
+      pair.carryAll();
+      expect(pair.received.at(-1)).toEqual(message(3, 2500));
+      expect(pair.receiver.statistics).toMatchObject({ delivered: 4, heldBytes: 0 });
     });
 
     test('random bytes never throw, and hold no more than agreed', () => {

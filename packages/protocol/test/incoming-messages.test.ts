@@ -226,6 +226,80 @@ describe.each(orders)('IncomingMessages, %s', (_, ordered) => {
   });
 });
 
+describe.each(orders)('IncomingMessages and liars, %s', (_, ordered) => {
+  const full = message(1, FRAGMENT_BYTES);
+  const piece = (id: number, index: number, last = false): TestRecord => ({
+    id,
+    part: index * 2 + (last ? 1 : 0),
+    bytes: full,
+  });
+
+  test('a fragment of a message that was complete without it is malformed, also across a gap', () => {
+    const f = new Fixture(ordered);
+    f.read(whole(0, 1));
+    // Record 1 is missing; 2 and 3 are a message.
+    expect(f.read(piece(2, 0), piece(3, 1, true))).toBe(Verdict.accepted);
+    expect(f.read(piece(5, 3))).toBe(Verdict.malformed);
+    expect(f.read(piece(5, 3, true))).toBe(Verdict.malformed);
+    expect(f.read(whole(1, 1), whole(4, 1))).toBe(Verdict.accepted);
+    expect(f.received.length).toBe(4);
+    expect(f.statistics.heldBytes).toBe(0);
+  });
+
+  test('what would stand within a message that reaches back beyond it is malformed', () => {
+    const f = new Fixture(ordered);
+    expect(f.read(piece(12, 6))).toBe(Verdict.accepted);
+    for (const record of [whole(8, 1), piece(8, 2, true), piece(8, 1), whole(6, 1), piece(5, 0)]) {
+      expect(f.read(record)).toBe(Verdict.malformed);
+    }
+    for (const record of [piece(6, 0), piece(8, 2), whole(3, 1), piece(5, 1, true)]) {
+      expect(f.read(record)).toBe(Verdict.accepted);
+    }
+  });
+
+  /** Whether there are messages of which all these records are part: by message, rather than by neighbour. */
+  function possible(known: ReadonlyMap<number, number>): boolean {
+    const spans = new Map<number, { end: number; over: boolean }>();
+    for (const [id, part] of [...known].sort(([a], [b]) => a - b)) {
+      const begin = id - (part >>> 1);
+      const last = (part & 1) === 1;
+      if (begin < 0 || spans.get(begin)?.over) return false;
+      spans.set(begin, { end: last ? id : id + 1, over: last });
+    }
+    let free = 0;
+    for (const [begin, { end }] of [...spans].sort(([a], [b]) => a - b)) {
+      if (begin < free) return false;
+      free = end + 1;
+    }
+    return true;
+  }
+
+  test('whatever is claimed, it is kept if it can be true together with all before it, and only then', () => {
+    const claims = fc.array(
+      fc.tuple(fc.nat(30), fc.oneof(fc.constant(0), fc.nat(6)), fc.boolean()),
+      { minLength: 5, maxLength: 120, size: 'max' },
+    );
+    const check = (list: [number, number, boolean][]) => {
+      const f = new Fixture(ordered, { messageBytes: 7 * FRAGMENT_BYTES });
+      const known = new Map<number, number>();
+      for (const [id, index, last] of list) {
+        const record = index === 0 && last ? whole(id, 9) : piece(id, index, last);
+        // Fragment 6 of 7 can only be the last.
+        const fits = index < 6 || last;
+        const together = new Map([...known, [id, record.part]]);
+        const same = !known.has(id) || known.get(id) === record.part;
+        const kept = fits && same && possible(together);
+        expect(f.read(record), `${id}: ${record.part}`).toBe(
+          kept ? Verdict.accepted : Verdict.malformed,
+        );
+        if (kept) known.set(id, record.part);
+      }
+      expect(f.statistics.heldBytes).toBeGreaterThanOrEqual(0);
+    };
+    fc.assert(fc.property(claims, check), { numRuns: 150 });
+  });
+});
+
 describe('IncomingMessages', () => {
   test('in order: what came early waits for its turn', () => {
     const f = new Fixture(true);

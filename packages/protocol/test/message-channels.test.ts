@@ -121,6 +121,24 @@ describe('messages of all kinds', () => {
     pair.run(10);
     expect(pair.answers).toEqual([['say', { line: 'hello' }]]);
   });
+
+  test('are counted together, and on the wire', () => {
+    const pair = new Pair();
+    pair.a.send('say', { line: 'hello' });
+    pair.a.send('where', { at: 1 });
+    const { main, fast } = pair.a.statistics;
+    expect(pair.a.queued).toBe(2);
+    expect(pair.a.queuedBytes).toBe(main!.queuedBytes + fast!.queuedBytes);
+    pair.run(30);
+    expect([pair.a.queued, pair.a.queuedBytes]).toEqual([0, 0]);
+    const { out, in: back } = pair.a.wireBytes(pair.link.a.connection, 'main');
+    expect(out).toBeGreaterThan(main!.sentBytes);
+    expect(back).toBe(0);
+    expect(pair.b.wireBytes(pair.link.b.connection, 'main')).toEqual({ out: 0, in: out });
+    expect(pair.a.wireBytes(undefined, 'fast')).toEqual({ out: 0, in: 0 });
+    const act = () => pair.a.wireBytes(undefined, 'slow');
+    expect(act).toThrow(expect.objectContaining({ code: 'channel-invalid' }));
+  });
 });
 
 describe('latest values', () => {

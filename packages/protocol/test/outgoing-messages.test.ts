@@ -63,8 +63,8 @@ describe('OutgoingMessages', () => {
 
   test('drops what is overdue before it writes, asked or not', () => {
     const f = new Fixture({ ttlMs: 50 });
-    f.half.pending(0);
     f.send(message(1, 10));
+    f.half.pending(0);
     f.nowMs = 51;
     expect(f.write()).toEqual([]);
     expect(f.statistics).toMatchObject({ expired: 1, queued: 0 });
@@ -158,10 +158,10 @@ describe('OutgoingMessages', () => {
 
   test('may be closed by the one that it tells it is writable', () => {
     const f = new Fixture({ queueEntries: 2, ttlMs: 10 });
-    f.half.pending(0);
     f.send(message(1, 1));
-    f.half.onWritable(() => f.half.close());
     f.send(message(2, 1));
+    f.half.pending(0);
+    f.half.onWritable(() => f.half.close());
     expect(f.half.pending(20)).toBe(false);
     expect(f.send(message(3, 1))).toBe('closed');
   });

@@ -215,6 +215,23 @@ describe('reliable-latest', () => {
   });
 });
 
+test('reliable-latest: a sink that throws loses nothing of the channel', () => {
+  const pair = new Pair();
+  for (const key of [1, 2, 3]) pair.set(key, key);
+  const section = pair.write()!;
+  pair.onSaid = () => {
+    throw new Error('planted');
+  };
+  expect(() => pair.read(section)).toThrow('planted');
+  expect(pair.said).toEqual([
+    [1, 1],
+    [2, 2],
+    [3, 3],
+  ]);
+  pair.onSaid = () => {};
+  expect(() => pair.receiver.commit()).not.toThrow();
+});
+
 describe('reliable-latest: bounds', () => {
   test('the longest value, one byte more, and keys that are none', () => {
     const pair = new Pair();

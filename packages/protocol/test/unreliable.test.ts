@@ -99,9 +99,9 @@ describe('unreliable: what waits too long', () => {
 
   test('what waits behind a message that is being written expires on its own', () => {
     const pair = pairOf();
-    pair.sender.pending(0);
     pair.send(message(1, 2 * FRAGMENT_BYTES));
     pair.send(message(2, 10));
+    pair.sender.pending(0);
     pair.nowMs = 200;
     pair.write(FRAGMENT_BYTES + 10);
     pair.nowMs = 300;

@@ -40,6 +40,8 @@ export interface HostSink {
   opened(slot: number): void;
   /** A live connection is over for the user; half-open ones vanish silently. */
   closed(slot: number, reason: EndReason, text: string, remote: boolean): void;
+  /** The place is nobody's any more: an ended connection has been settled, or one that never opened was given up. */
+  freed?(slot: number): void;
   /** True = what is due in this connection may share the datagrams of a later flush. Default: nothing waits. */
   waits?(slot: number): boolean;
 }
@@ -356,5 +358,6 @@ export class ConnectionHost implements Machine {
   #release(slot: Slot, keepAddress = false): void {
     if (!keepAddress) this.#options.addresses.release(slot.address);
     this.#table.free(slot);
+    this.#options.sink.freed?.(slot.index);
   }
 }

@@ -14,7 +14,15 @@ import {
   Verdict,
   verdictNames,
 } from '@tickwire/protocol';
-import { MachineDriver, nodeCrypto, type SocketAddress } from '@tickwire/protocol/udp';
+import {
+  checkOptions,
+  checkWhole,
+  MachineDriver,
+  nodeCrypto,
+  type OptionNames,
+  type SocketAddress,
+  tuningNames,
+} from '@tickwire/protocol/udp';
 import { GameServer } from './game-server.ts';
 import type { GameSession } from './game-session.ts';
 import type { Match, MatchOptions } from './match.ts';
@@ -33,9 +41,9 @@ import type {
 export interface ListenOptions extends ConnectionTuning {
   /** Literal IPv4 or IPv6 address; '::' takes both families. Default '::'. */
   readonly host?: string;
-  /** 0 = any free port, see `server.address`. Default 0. */
+  /** 0 = any free port, see `server.address`. Default 0, at most 65535. */
   readonly port?: number;
-  /** Connections, half-open ones included. Default 1024. */
+  /** Connections, half-open ones included. Default 1024, from 1 to 65535. */
   readonly maxConnections?: number;
   /** Goes with the refusal 'full' to whoever finds no place, cut to 200 bytes. Default ''. */
   readonly fullText?: string;
@@ -58,6 +66,24 @@ export interface GameListenOptions extends ListenOptions {
   /** Extra checks on the use of rows. Default: on unless NODE_ENV is 'production'. */
   readonly development?: boolean;
 }
+
+const commonNames = {
+  ...tuningNames,
+  host: true,
+  port: true,
+  maxConnections: true,
+  fullText: true,
+  log: true,
+  onError: true,
+  signal: true,
+} satisfies OptionNames<ListenOptions>;
+
+const messageNames = { ...commonNames, flushMs: true } satisfies OptionNames<MessageListenOptions>;
+
+const gameNames = { ...commonNames, development: true } satisfies OptionNames<GameListenOptions>;
+
+const PORT_MAX = 65_535;
+const CONNECTIONS_MAX = 65_535;
 
 /** Where a request to connect comes from. */
 export interface RequestInfo {
@@ -113,6 +139,7 @@ export class ListeningServer<
       ...socket.statistics,
       sessions: this.core.sessions.size,
       messagesMalformed: this.core.messagesMalformed,
+      messagesUnheard: this.core.messagesUnheard,
       receiveBufferBytes: socket.receiveBufferBytes,
       verdicts,
     };
@@ -221,8 +248,8 @@ export type MessagingServer<M extends MessageDeclarations> = ListeningServer<
 >;
 
 /**
- * Starts a server of typed messages, without a game: see docs/messages.md. Rejects with a TickwireError: 'bind-failed'
- * when the address cannot be had, 'aborted' when the signal fired before.
+ * Starts a server of typed messages, without a game: see docs/messages.md. Rejects with a TickwireError: 'option-invalid',
+ * 'bind-failed' when the address cannot be had, 'aborted' when the signal fired before.
  *
  * @example
  * const server = await listen(chat, { port: 7777 });
@@ -233,8 +260,8 @@ export function listen<M extends MessageDeclarations>(
   options?: MessageListenOptions,
 ): Promise<MessagingServer<M>>;
 /**
- * Starts a game server. Rejects with a TickwireError: 'bind-failed' when the address cannot be had, 'aborted'
- * when the signal fired before.
+ * Starts a game server. Rejects with a TickwireError: 'option-invalid', 'bind-failed' when the address cannot be had,
+ * 'aborted' when the signal fired before.
  *
  * @example
  * const server = await listen(arena, { port: 7777 });
@@ -249,7 +276,10 @@ export async function listen<S extends GameShape, M extends MessageDeclarations>
   what: MessageSet<M> | Game<S, M>,
   options: MessageListenOptions & GameListenOptions = {},
 ): Promise<MessagingServer<M> | Server<S, M>> {
-  const { log, signal } = options;
+  const { log, signal, port, maxConnections } = options;
+  checkOptions('listen', options, what instanceof MessageSet ? messageNames : gameNames);
+  checkWhole('port', port, 0, PORT_MAX);
+  checkWhole('maxConnections', maxConnections, 1, CONNECTIONS_MAX);
   if (signal?.aborted) throw new TickwireError('aborted', 'the signal had fired before listen');
   const server =
     what instanceof MessageSet ? await listenTo(what, options) : await listenToGame(what, options);

@@ -2,11 +2,14 @@
 // flushMs, together with whatever else came up in that time, and while nothing is queued nothing runs.
 
 import {
+  type Destination,
   type Machine,
   type MessageDeclarations,
   type MessageSet,
+  PacketKind,
+  readKind,
   TickwireError,
-  type Verdict,
+  Verdict,
 } from '@tickwire/protocol';
 import { Session, type SessionPlace, type SessionPort } from './session.ts';
 import { SessionServer, type SessionServerOptions } from './session-server.ts';
@@ -34,8 +37,10 @@ export class MessageServer<M extends MessageDeclarations>
   #flushedMs: number;
   /** Something may have to leave at the next flush. */
   #stirred = true;
-  /** While nothing has: when a connection wants to run. NaN = to be asked. */
-  #quietUntilMs = Number.NaN;
+  /** While nothing has: when a connection wants to run. */
+  #quietUntilMs = Number.POSITIVE_INFINITY;
+  /** A flush is on its way out; when all of it has left, what it left behind is to be asked. */
+  #flushing = false;
 
   constructor(messages: MessageSet<M>, options: MessageServerOptions) {
     super(messages, messages, options);
@@ -55,8 +60,14 @@ export class MessageServer<M extends MessageDeclarations>
     end: number,
     from: number,
   ): Verdict {
+    const before = this.#stirred;
+    // Handlers that send need not tell the shell: it comes by after each batch.
     this.#stirred = true;
-    return super.receive(nowMs, bytes, start, end, from);
+    const verdict = super.receive(nowMs, bytes, start, end, from);
+    // What changed nothing, and what strangers say, must not keep the server awake. Answers to them need no flush.
+    const stirs = verdict === Verdict.accepted || verdict === Verdict.refused;
+    if (!stirs || readKind(bytes, start, end) === PacketKind.request) this.#stirred = before;
+    return verdict;
   }
 
   advance(nowMs: number): void {
@@ -64,9 +75,16 @@ export class MessageServer<M extends MessageDeclarations>
     if (nowMs < this.#flushAt()) return;
     this.#flushedMs = nowMs;
     this.#stirred = false;
-    this.#quietUntilMs = Number.NaN;
+    this.#quietUntilMs = nowMs + this.#flushMs;
+    this.#flushing = true;
     this.host.advance(nowMs);
     this.host.flush(nowMs);
+  }
+
+  override poll(nowMs: number, out: Uint8Array, start: number, to: Destination): number {
+    const length = super.poll(nowMs, out, start, to);
+    if (length === 0 && this.#flushing) this.#ask();
+    return length;
   }
 
   wakeAt(): number {
@@ -78,7 +96,7 @@ export class MessageServer<M extends MessageDeclarations>
     return new Session(place, this.messages, port);
   }
 
-  protected override queued(): void {
+  protected override stirred(): void {
     if (this.#stirred) return;
     this.#stirred = true;
     this.#onQueued?.();
@@ -87,23 +105,20 @@ export class MessageServer<M extends MessageDeclarations>
   #flushAt(): number {
     // What was lost has waited long enough.
     if (this.host.urgent) return this.#flushedMs;
-    if (!this.#stirred && Number.isNaN(this.#quietUntilMs)) this.#ask();
     return this.#stirred ? this.#flushedMs + this.#flushMs : this.#quietUntilMs;
   }
 
-  /** After a flush: is there more, which only the rate held back, and if not, when will there be. */
+  /** After a flush: is there more that may leave, and if not, when will there be. Asking may run user code. */
   #ask(): void {
+    this.#flushing = false;
     const { host, places, sessions } = this;
     const sweep = host.used > sessions.size;
     let atMs = sweep ? this.#flushedMs + SWEEP_MS : Number.POSITIVE_INFINITY;
-    for (let slot = 0; slot < places; slot++) {
+    for (let slot = 0; slot < places && !this.#stirred; slot++) {
       const connection = host.connection(slot);
       // Half-open ones say nothing yet.
       if (connection === undefined || (connection.open && !sessions.has(slot))) continue;
-      if (connection.wantsFlush(this.#flushedMs)) {
-        this.#stirred = true;
-        return;
-      }
+      if (connection.wantsFlush(this.#flushedMs)) this.#stirred = true;
       atMs = Math.min(atMs, connection.wakeAt());
     }
     this.#quietUntilMs = Math.max(atMs, this.#flushedMs + this.#flushMs);

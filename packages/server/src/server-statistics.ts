@@ -10,6 +10,8 @@ export interface ServerStatistics extends SocketStatistics {
   readonly sessions: number;
   /** Messages that did not fit their declaration; they were ignored. */
   readonly messagesMalformed: number;
+  /** Messages, and values taken back, for which no handler was set; they are gone. */
+  readonly messagesUnheard: number;
   readonly receiveBufferBytes: number;
   /** Datagrams by what became of them. */
   readonly verdicts: Readonly<Record<string, number>>;

@@ -16,7 +16,13 @@ import {
   type Verdict,
 } from '@tickwire/protocol';
 import { ConnectionHost } from './host.ts';
-import { GRACE_MS, type Session, type SessionPlace, type SessionPort } from './session.ts';
+import {
+  type AnySession,
+  GRACE_MS,
+  type Session,
+  type SessionPlace,
+  type SessionPort,
+} from './session.ts';
 
 /** Severity of a log line. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -58,7 +64,7 @@ export interface ConnectRequest {
 export interface CloseOptions {
   /** Text that clients get with the reason 'shutdown'. */
   readonly reason?: string;
-  /** Messages under way have so long to arrive. Default 1000. */
+  /** Messages under way have so long to arrive, or on unreliable channels to leave. Default 1000. */
   readonly graceMs?: number;
 }
 
@@ -95,6 +101,7 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
   #nextSessionId = 1;
   #places = 0;
   #malformedBefore = 0;
+  #messagesUnheard = 0;
   #closing: { text: string; untilMs: number; overAtMs: number } | undefined;
   #nowMs: number;
 
@@ -111,6 +118,7 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
         channels: (slot) => this.#create(slot).plans(),
         opened: (slot) => this.#opened(slot),
         closed: (slot, reason, text) => this.#closed(slot, reason, text),
+        freed: (slot) => this.#waiting.delete(slot),
         waits: (slot) => this.waits(this.#sessions.get(slot)),
       },
     });
@@ -126,6 +134,11 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     let count = this.#malformedBefore;
     for (const session of this.#sessions.values()) count += session.messagesMalformed;
     return count;
+  }
+
+  /** Messages, and values taken back, for which no handler was set; they are gone. */
+  get messagesUnheard(): number {
+    return this.#messagesUnheard;
   }
 
   /** Closed, and every session confirmed or given up: nothing more will be sent. */
@@ -210,8 +223,8 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     return this.#places;
   }
 
-  /** Something is to be sent to a session. */
-  protected queued(): void {}
+  /** Something is to be sent to a session, or somebody waits for room: the next flush should come soon. */
+  protected stirred(): void {}
 
   /** Whether what is due for a session may share the datagrams of a later flush. */
   protected waits(_session: S | undefined): boolean {
@@ -226,22 +239,25 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     if (nowMs > this.#nowMs) this.#nowMs = nowMs;
     for (const [session, leaving] of this.#leaving) {
       if (Number.isNaN(leaving.untilMs)) leaving.untilMs = nowMs + leaving.graceMs;
-      if (session.unsettled > 0 && nowMs < leaving.untilMs) continue;
+      if (!isSettled(session) && nowMs < leaving.untilMs) continue;
       this.endSession(session, leaving.reason, leaving.text);
     }
   }
 
-  /** When {@link settle} has work, but for what acks bring about. */
+  /** When {@link settle} has work, as far as is known now: each ack and each flush may bring more. */
   protected settlesAt(): number {
     let atMs = Number.POSITIVE_INFINITY;
-    for (const { untilMs } of this.#leaving.values()) if (untilMs < atMs) atMs = untilMs;
+    for (const [session, { untilMs }] of this.#leaving) {
+      if (isSettled(session)) return this.#nowMs;
+      if (untilMs < atMs) atMs = untilMs;
+    }
     return Math.min(atMs, this.#closing?.overAtMs ?? atMs);
   }
 
   protected endSession(session: S, reason: EndReason, text: string): void {
     if (!this.#isLive(session)) return;
     this.host.close(session.slot, reason, text);
-    this.queued();
+    this.stirred();
   }
 
   /** User code on behalf of a session: a throw ends the session, not the server. */
@@ -261,13 +277,8 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
   #createPort(): SessionPort {
     return {
       message: (session, name, value) => this.#message(session as S, name, value),
-      forgotten: (session, name, key) => {
-        const handler = this.#forgetHandlers.get(name);
-        if (handler !== undefined && session.ended === undefined) {
-          this.guard(session as S, 'onForget', () => handler(session as S, key));
-        }
-      },
-      queued: () => this.queued(),
+      forgotten: (session, name, key) => this.#forgotten(session as S, name, key),
+      stirred: () => this.stirred(),
       end: (session, reason, text) => this.endSession(session as S, reason, text),
       leave: (session, text, graceMs) => this.#leave(session as S, 'closed', text, graceMs),
       guard: (session, where, call) => this.guard(session as S, where, call),
@@ -343,17 +354,32 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     const soonestMs = Math.min(before.graceMs, graceMs);
     this.#leaving.set(session, { ...before, graceMs: soonestMs, untilMs: Number.NaN });
     session.finish();
-    this.queued();
+    this.stirred();
   }
 
   #message(session: S, name: string, value: unknown): void {
     const handler = this.#handlers.get(name);
-    if (handler === undefined || session.ended !== undefined) return;
-    this.guard(session, 'onMessage', () => handler(session, value as never));
+    if (handler === undefined) this.#messagesUnheard++;
+    else if (session.ended === undefined) {
+      this.guard(session, 'onMessage', () => handler(session, value as never));
+    }
+  }
+
+  #forgotten(session: S, name: string, key: number): void {
+    const handler = this.#forgetHandlers.get(name);
+    if (handler === undefined) this.#messagesUnheard++;
+    else if (session.ended === undefined) {
+      this.guard(session, 'onForget', () => handler(session, key));
+    }
   }
 
   #checkMessage(name: string): void {
     if (this.messages.kindOf(name) >= 0) return;
     throw new TickwireError('message-invalid', `there is no message '${name}'`);
   }
+}
+
+/** Nothing waits to be sent, and nothing reliable to be acknowledged. */
+function isSettled(session: AnySession): boolean {
+  return session.queued === 0 && session.unsettled === 0;
 }

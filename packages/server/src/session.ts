@@ -17,8 +17,8 @@ import {
 export interface SessionPort {
   message(session: AnySession, name: string, value: unknown): void;
   forgotten(session: AnySession, name: string, key: number): void;
-  /** Something was queued. */
-  queued(): void;
+  /** Something was queued, or somebody waits for room: the next flush should come soon. */
+  stirred(): void;
   end(session: AnySession, reason: EndReason, text: string): void;
   /** Ends it as soon as what is queued has been acknowledged, or after `graceMs`. */
   leave(session: AnySession, text: string, graceMs: number): void;
@@ -40,7 +40,7 @@ export interface SessionPlace {
 
 /** How {@link Session.close} ends. */
 export interface SessionCloseOptions {
-  /** What is queued on reliable channels has so long to be acknowledged. Default 1000. */
+  /** What is queued has so long to leave, and on reliable channels to be acknowledged. Default 1000. */
   readonly graceMs?: number;
 }
 
@@ -100,6 +100,27 @@ export class Session<M extends MessageDeclarations = MessageDeclarations> {
     return this.#messages.unsettled;
   }
 
+  /**
+   * Messages of all channels together that wait to be sent; of reliable channels also those that the client has not
+   * acknowledged. Counts as {@link ChannelStatistics} does for each.
+   */
+  get queued(): number {
+    return this.#messages.queued;
+  }
+
+  /** Bytes of those messages. */
+  get queuedBytes(): number {
+    return this.#messages.queuedBytes;
+  }
+
+  /**
+   * Bytes that a channel's messages took in packets so far, both ways: with heads, and with what was said again. Zeros
+   * without a connection. Throws 'channel-invalid' for a channel that does not exist.
+   */
+  wireBytes(channel = 'main'): { readonly out: number; readonly in: number } {
+    return this.#messages.wireBytes(this.connection, channel);
+  }
+
   /** Messages from the client that did not fit their declaration; they were ignored. */
   get messagesMalformed(): number {
     return this.#messages.malformed;
@@ -127,12 +148,20 @@ export class Session<M extends MessageDeclarations = MessageDeclarations> {
     return this.#sent(this.#messages.forget(name, key));
   }
 
-  /** Calls once, when after a 'full' at most half of the channel's queue is in use again. */
+  /**
+   * Calls once, when after a 'full' at most half of the channel's queue is in use again; if it is already, at the next
+   * flush. Up to 64 callbacks may wait for a channel, and are called in the order in which they asked as long as there
+   * is room; one more throws 'handlers-full', an unknown channel 'channel-invalid'.
+   */
   onWritable(callback: () => void, channel = 'main'): void {
     this.#messages.onWritable(() => this.#port.guard(this, 'onWritable', callback), channel);
+    this.#port.stirred();
   }
 
-  /** Ends it once what is queued has arrived, or the grace is over; it is told 'closed' and the text. */
+  /**
+   * Ends it once what is queued has arrived (on unreliable channels: has left), or the grace is over; it is told
+   * 'closed' and the text.
+   */
   close(text = '', { graceMs = GRACE_MS }: SessionCloseOptions = {}): void {
     this.#port.leave(this, text, graceMs);
   }
@@ -159,7 +188,7 @@ export class Session<M extends MessageDeclarations = MessageDeclarations> {
   }
 
   #sent(result: SendResult): SendResult {
-    if (result === 'queued') this.#port.queued();
+    if (result === 'queued') this.#port.stirred();
     return result;
   }
 }

@@ -14,6 +14,7 @@ export const SlotState = { free: 0, deciding: 1, halfOpen: 2, live: 3, leaving: 
 
 /** One place for a connection. */
 export class Slot {
+  readonly index: number;
   state: number = SlotState.free;
   localId = 0;
   remoteId = 0;
@@ -23,6 +24,10 @@ export class Slot {
   readonly clientKey = new Uint8Array(KEY_BYTES);
   readonly serverKey = new Uint8Array(KEY_BYTES);
   connection: Connection | undefined;
+
+  constructor(index: number) {
+    this.index = index;
+  }
 }
 
 /** See the head of the file. */
@@ -59,7 +64,8 @@ export class SlotTable {
     let index = this.slots.findIndex((slot) => slot.state === SlotState.free);
     if (index < 0) {
       if (this.slots.length >= this.#capacity) return -1;
-      index = this.slots.push(new Slot()) - 1;
+      index = this.slots.length;
+      this.slots.push(new Slot(index));
     }
     const slot = this.slots[index]!;
     slot.state = SlotState.deciding;

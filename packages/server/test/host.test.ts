@@ -23,6 +23,7 @@ const GAME = { idHash: 0x1234, digest: 0x5678 };
 /** A host whose callers accept everybody at once, and what it told them. */
 class Fixture {
   readonly events: string[] = [];
+  readonly freed: number[] = [];
   readonly host: ConnectionHost;
   answer: 'accept' | 'refuse' | 'wait' = 'accept';
   nowMs = 10_000;
@@ -45,6 +46,7 @@ class Fixture {
         opened: (slot) => this.events.push(`opened ${slot}`),
         closed: (slot, reason, text, remote) =>
           this.events.push(`closed ${slot} ${reason} ${text} ${remote}`),
+        freed: (slot) => this.freed.push(slot),
       },
       ...options,
     });
@@ -255,9 +257,9 @@ describe('a proof', () => {
       f.answer = answer;
       f.receive(proof(hello(1), f.cookie(hello(1))));
       f.host.advance(f.nowMs + 4999);
-      expect(f.host.used).toBe(1);
+      expect([f.host.used, f.freed]).toEqual([1, []]);
       f.host.advance(f.nowMs + 5000);
-      expect(f.host.used).toBe(0);
+      expect([f.host.used, f.freed]).toEqual([0, [0]]);
       f.host.accept(0, f.ticket);
       expect(f.host.connection(0)).toBeUndefined();
       expect(f.events).toEqual(['requested 0']);

@@ -6,6 +6,7 @@
 
 import type { MessageDeclarations, MessageSet, MessageValue } from '../messages/message-set.ts';
 import type { ChannelPlan } from '../transport/channel.ts';
+import type { Connection } from '../transport/connection.ts';
 import { createMessageChannel } from '../transport/delivery.ts';
 import type {
   MessageChannel,
@@ -22,6 +23,12 @@ export interface MessageReceiver<M extends MessageDeclarations> {
   message<K extends keyof M & string>(name: K, value: MessageValue<M[K]>): void;
   /** The value under `key`, of a message that travels as latest values, is no more. */
   forgotten(name: keyof M & string, key: number): void;
+}
+
+/** What a channel took on the wire, bytes. */
+export interface WireBytes {
+  readonly out: number;
+  readonly in: number;
 }
 
 /** Counts of every channel of messages, by name. */
@@ -74,6 +81,20 @@ export class MessageChannels<M extends MessageDeclarations = MessageDeclarations
     return count;
   }
 
+  /** Messages of all channels that wait to be sent, and reliable ones and latest values that are not acknowledged. */
+  get queued(): number {
+    let count = 0;
+    for (const { statistics } of this.#channels) count += statistics.queued;
+    return count;
+  }
+
+  /** Their bytes. */
+  get queuedBytes(): number {
+    let sizeBytes = 0;
+    for (const { statistics } of this.#channels) sizeBytes += statistics.queuedBytes;
+    return sizeBytes;
+  }
+
   /** What a connection is to be made with, beside channels of a game. */
   plans(): readonly ChannelPlan[] {
     return this.#channels.map((channel, index) => {
@@ -115,16 +136,36 @@ export class MessageChannels<M extends MessageDeclarations = MessageDeclarations
     return this.#finished ? 'closed' : channel.delete(key);
   }
 
-  /** Calls once, when at most half of the channel's queue is in use again. One callback a channel. */
+  /**
+   * Calls once, when at most half of the channel's queue is in use, at the next flush at the earliest; all who wait, in
+   * the order in which they asked, as long as there is room. The callback must not throw. Throws 'channel-invalid' for
+   * a channel that does not exist, 'handlers-full' when 64 wait for this one.
+   */
   onWritable(callback: () => void, channelName = 'main'): void {
-    const index = this.#set.channels.findIndex(({ name }) => name === channelName);
-    if (index >= 0) this.#channels[index]!.onWritable(callback);
-    else throw new TickwireError('channel-invalid', `there is no channel '${channelName}'`);
+    this.#channels[this.#indexOf(channelName)]!.onWritable(callback);
+  }
+
+  /**
+   * Bytes that the channel's sections took in the packets of `connection`, both ways, those said again included. Throws
+   * 'channel-invalid' for a channel that does not exist.
+   */
+  wireBytes(connection: Connection | undefined, channelName: string): WireBytes {
+    const id = channelId(this.#indexOf(channelName));
+    return {
+      out: connection?.channelBytesOut(id) ?? 0,
+      in: connection?.channelBytesIn(id) ?? 0,
+    };
   }
 
   /** Takes no more: `send` says closed. What is queued still leaves. */
   finish(): void {
     this.#finished = true;
+  }
+
+  #indexOf(channelName: string): number {
+    const index = this.#set.channels.findIndex(({ name }) => name === channelName);
+    if (index >= 0) return index;
+    throw new TickwireError('channel-invalid', `there is no channel '${channelName}'`);
   }
 
   #carried(index: number): keyof M & string {

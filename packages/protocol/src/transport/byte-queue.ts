@@ -52,6 +52,14 @@ export class ByteQueue {
     if (this.#length === 0) this.#shrink();
   }
 
+  /** Forgets all bytes, and the memory that they took. */
+  clear(): void {
+    this.#tail = (this.#tail + this.#length) | 0;
+    this.#store = NOTHING;
+    this.#length = 0;
+    this.#peak = 0;
+  }
+
   /** Moves the oldest `count` bytes to the end of another queue. */
   moveTo(other: ByteQueue, count: number): void {
     const at = this.#place(this.#tail);

@@ -88,6 +88,11 @@ export class FragmentRing {
     return this.#order;
   }
 
+  /** Nothing is kept any more. */
+  close(): void {
+    this.#store = undefined;
+  }
+
   /** A section of packet `sequence` is read from its beginning. */
   begin(sequence: number): void {
     this.#sequence = sequence;

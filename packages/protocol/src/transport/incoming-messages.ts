@@ -3,6 +3,10 @@
 //
 // Every record before #first has come. Some of those, and of the window after it, are fragments still held, so the
 // ring spans the window and, before it, the longest message but one fragment.
+//
+// What has come never contradicts itself: there are messages of which all of it is part. A new record is checked
+// against the nearest known ones before and after it, which is enough, as those agree with all others. So between the
+// first and the last record of a message there is nothing but that message, and until it is delivered all is held.
 
 import { ByteReader } from '../wire/bytes.ts';
 import { type ChannelLimits, FRAGMENT_BYTES } from '../wire/channel-options.ts';
@@ -10,7 +14,7 @@ import { expandSequence } from '../wire/sequence.ts';
 import { SequenceRing } from '../wire/sequence-ring.ts';
 import { Verdict } from '../wire/verdict.ts';
 import { fragmentCount, RecordHead } from './fragment.ts';
-import type { MessageChannelStatistics, MessageSink } from './message-channel.ts';
+import { type MessageChannelStatistics, type MessageSink, SinkErrors } from './message-channel.ts';
 import { follows, RELIABLE_WINDOW, WHOLE } from './reliable-record.ts';
 
 /** Records known at once: the window, and up to 238 fragments before it of a message that goes on in it. */
@@ -21,6 +25,7 @@ const NOTHING = new Uint8Array(0);
 export class IncomingMessages {
   readonly #statistics: MessageChannelStatistics;
   readonly #sink: MessageSink;
+  readonly #errors = new SinkErrors();
   readonly #ordered: boolean;
   readonly #messageBytes: number;
   readonly #fragments: number;
@@ -42,6 +47,8 @@ export class IncomingMessages {
   /** The first record missing, and the first record of the message due next (ordered only). */
   #first = 0;
   #due = 0;
+  /** No record from here on is known. */
+  #end = 0;
   #closed = false;
 
   constructor(
@@ -69,7 +76,7 @@ export class IncomingMessages {
     return verdict;
   }
 
-  /** Keeps what was staged and delivers what has become complete. */
+  /** Keeps what was staged and delivers what has become complete; then throws what the sink threw first. */
   commit(): void {
     const staged = this.#staged;
     this.#staged = 0;
@@ -77,10 +84,13 @@ export class IncomingMessages {
     if (this.#ordered) this.#deliverDue();
     else this.#deliverComplete(staged);
     this.#packet = NOTHING;
+    this.#errors.release();
   }
 
+  /** Nothing is delivered any more, so nothing need be held. */
   close(): void {
     this.#closed = true;
+    this.#held.fill(undefined);
   }
 
   #unstage(): void {
@@ -112,6 +122,7 @@ export class IncomingMessages {
     if (id < this.#first) return true;
     if (!this.#consistent(id, part)) return false;
     this.#parts[this.#ring.put(id)] = part;
+    if (id >= this.#end) this.#end = id + 1;
     this.#ids[this.#staged] = id;
     this.#starts[this.#staged] = start;
     this.#ends[this.#staged++] = start + head.length;
@@ -119,17 +130,21 @@ export class IncomingMessages {
     return true;
   }
 
-  /** Whether a missing record can be what it says, going by its neighbours and by where its message would begin. */
+  /**
+   * Whether a missing record can be what it says. Of what is before it, the nearest one is of interest if it is not
+   * farther than right before the message; of what is after it, if its message may reach back here.
+   */
   #consistent(id: number, part: number): boolean {
     const ring = this.#ring;
-    if (ring.has(id - 1) && !follows(this.#partOf(id - 1), part)) return false;
-    if (ring.has(id + 1) && !follows(part, this.#partOf(id + 1))) return false;
     const begin = id - (part >>> 1);
-    if (ring.has(begin - 1) && (this.#partOf(begin - 1) & 1) === 0) return false;
-    if (begin < id && ring.has(begin) && this.#partOf(begin) !== 0) return false;
-    if (begin >= this.#first) return true;
-    // Everything from there to the first missing record has come: the last of it must be of the same message.
-    return begin >= 0 && this.#partOf(this.#first - 1) === (this.#first - 1 - begin) * 2;
+    if (begin < 0) return false;
+    let before = id - 1;
+    while (before >= begin && !ring.has(before)) before--;
+    if (ring.has(before) && !follows(this.#partOf(before), part, id - before)) return false;
+    const end = Math.min(this.#end, id + this.#fragments + 1);
+    let after = id + 1;
+    while (after < end && !ring.has(after)) after++;
+    return after >= end || follows(part, this.#partOf(after), after - id);
   }
 
   #partOf(id: number): number {
@@ -207,6 +222,10 @@ export class IncomingMessages {
   #deliver(bytes: Uint8Array, start: number, end: number): void {
     this.#statistics.delivered++;
     this.#statistics.deliveredBytes += end - start;
-    this.#sink(bytes, start, end);
+    try {
+      this.#sink(bytes, start, end);
+    } catch (error) {
+      this.#errors.keep(error);
+    }
   }
 }

@@ -10,10 +10,10 @@ import { ByteReader } from '../wire/bytes.ts';
 import type { ChannelLimits } from '../wire/channel-options.ts';
 import { Verdict } from '../wire/verdict.ts';
 import { grown, KeySlots, NONE } from './key-slots.ts';
-import type { MessageChannelStatistics } from './message-channel.ts';
+import { type MessageChannelStatistics, SinkErrors } from './message-channel.ts';
 import { REPLAY_WINDOW } from './received-window.ts';
 
-/** Gets what is new; the range is valid only during the call. */
+/** Gets what is new; the range is valid only during the call. When it throws: see {@link MessageSink}. */
 export interface LatestSink {
   /** bytes[start, end) is the value of `key`. */
   set(key: number, bytes: Uint8Array, start: number, end: number): void;
@@ -32,6 +32,7 @@ export class LatestIncoming {
   readonly #limits: ChannelLimits;
   readonly #statistics: MessageChannelStatistics;
   readonly #sink: LatestSink;
+  readonly #errors = new SinkErrors();
   readonly #slots: KeySlots;
   readonly #reader = new ByteReader();
   /** Columns by slot: packet and revision of what was applied last. */
@@ -73,16 +74,17 @@ export class LatestIncoming {
     return verdict;
   }
 
-  /** Applies the section that was staged last. */
+  /** Applies the section that was staged last; then throws what the sink threw first. */
   commit(): void {
     if (this.#sequence > this.#newest) this.#newest = this.#sequence;
     this.#forgetOutdated();
     this.#reader.reset(this.#bytes, this.#start, this.#end);
     while (this.#reader.remaining > 0 && !this.#closed) {
       this.#readRecord();
-      this.#apply();
+      this.#applyCarefully();
     }
     this.#end = this.#start;
+    this.#errors.release();
   }
 
   close(): void {
@@ -127,6 +129,15 @@ export class LatestIncoming {
     return fits && this.#sequence >= this.#newestDeletion;
   }
 
+  #applyCarefully(): void {
+    try {
+      this.#apply();
+    } catch (error) {
+      this.#errors.keep(error);
+    }
+  }
+
+  /** Calls the sink last: by then all is as it should be, whatever the sink does. */
   #apply(): void {
     let slot = this.#slots.find(this.#key);
     const unknown = slot === NONE;

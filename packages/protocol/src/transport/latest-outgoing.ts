@@ -9,6 +9,7 @@ import type { ChannelLimits } from '../wire/channel-options.ts';
 import { grown, KeySlots, NONE } from './key-slots.ts';
 import type { MessageChannelStatistics } from './message-channel.ts';
 import { ValueCells } from './value-cells.ts';
+import { WritableCallbacks } from './writable-callbacks.ts';
 
 /** The list of keys that wait, longest first. */
 const WAITING = 1;
@@ -35,7 +36,7 @@ export class LatestOutgoing {
   #marks: Uint8Array;
   /** Packet that the newest value is in flight in. */
   #sequences: Float64Array;
-  #onWritable: (() => void) | undefined;
+  readonly #writable = new WritableCallbacks();
 
   constructor(limits: ChannelLimits, statistics: MessageChannelStatistics) {
     this.#limits = limits;
@@ -118,21 +119,23 @@ export class LatestOutgoing {
   }
 
   onWritable(callback: () => void): void {
-    this.#onWritable = callback;
+    this.#writable.add(callback);
   }
 
   /** Calls whoever waits for room, if there is enough. */
   tellWritable(): void {
-    const callback = this.#onWritable;
-    const used = this.#statistics.queuedBytes;
-    if (callback === undefined || this.#slots.full || used > this.#limits.queueBytes / 2) return;
-    this.#onWritable = undefined;
-    callback();
+    if (!this.#writable.none) this.#writable.tell(() => this.#hasRoom());
   }
 
-  /** Nobody is told anything any more. */
+  /** Nobody is told anything any more, nothing need be kept. */
   close(): void {
-    this.#onWritable = undefined;
+    this.#writable.clear();
+    this.#values.length = 0;
+    this.#cells.clear();
+  }
+
+  #hasRoom(): boolean {
+    return !this.#slots.full && this.#statistics.queuedBytes <= this.#limits.queueBytes / 2;
   }
 
   #claim(key: number): number {

@@ -1,4 +1,5 @@
-// Messages that wait for their first packet, first in, first out, each with the time at which it came.
+// Messages that wait for their first packet, first in, first out, each with the time at which it was first seen to wait.
+// Who adds a message need not know the time: the next one that is told counts. What was told before may be long ago.
 
 import { assert } from '../wire/errors.ts';
 import { ByteQueue } from './byte-queue.ts';
@@ -16,8 +17,9 @@ export class MessageQueue {
   #stampsMs = new Float64Array(CAPACITY_MIN);
   #oldest = 0;
   #count = 0;
-  /** The time that the queue knows; NaN until it has been told. */
-  readonly #nowMs = new Float64Array(1).fill(Number.NaN);
+  /** How many of the newest came since a time was told, and so have no stamp. */
+  #unseen = 0;
+  readonly #nowMs = new Float64Array(1);
 
   constructor(entriesMax: number, bytesMax: number) {
     this.#entriesMax = entriesMax;
@@ -33,24 +35,28 @@ export class MessageQueue {
     return this.#lengths[this.#oldest]!;
   }
 
-  /** Tells the time; what came before any time was told came now. */
+  /** Tells the time, from which on what came since the last one waits. */
   see(nowMs: number): void {
-    if (Number.isNaN(this.#nowMs[0]!)) this.#stampsMs.fill(nowMs);
+    const mask = this.#lengths.length - 1;
+    for (; this.#unseen > 0; this.#unseen--) {
+      this.#stampsMs[(this.#oldest + this.#count - this.#unseen) & mask] = nowMs;
+    }
     this.#nowMs[0] = nowMs;
   }
 
-  /** Whether the oldest message has waited for more than `ttlMs`. There must be one. */
+  /** Whether the oldest message was seen to wait more than `ttlMs` ago. There must be one. */
   firstOlderThan(ttlMs: number): boolean {
+    if (this.#unseen === this.#count) return false;
     return this.#nowMs[0]! - this.#stampsMs[this.#oldest]! > ttlMs;
   }
 
-  /** Copies bytes[start, end) as the newest message; it came at the time last told. */
+  /** Copies bytes[start, end) as the newest message; it waits from the time told next. */
   add(bytes: Uint8Array, start: number, end: number): void {
     assert(this.#count < this.#entriesMax, 'a message queue stays within its bound');
     if (this.#count === this.#lengths.length) this.#resize(this.#count * 2);
     const slot = (this.#oldest + this.#count++) & (this.#lengths.length - 1);
     this.#lengths[slot] = end - start;
-    this.#stampsMs[slot] = this.#nowMs[0]!;
+    this.#unseen++;
     this.#bytes.append(bytes, start, end);
   }
 
@@ -66,9 +72,18 @@ export class MessageQueue {
     this.#forget();
   }
 
+  /** Forgets all messages, and the memory that they took. */
+  clear(): void {
+    this.#bytes.clear();
+    this.#count = 0;
+    this.#unseen = 0;
+    this.#resize(CAPACITY_MIN);
+  }
+
   #forget(): void {
     this.#oldest = (this.#oldest + 1) & (this.#lengths.length - 1);
     this.#count--;
+    if (this.#unseen > this.#count) this.#unseen = this.#count;
     if (this.#count === 0 && this.#lengths.length > CAPACITY_KEPT) this.#resize(CAPACITY_MIN);
   }
 

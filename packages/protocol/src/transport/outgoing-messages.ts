@@ -3,12 +3,15 @@
 //
 // A message counts against the bounds from `send` until the last record of it and of all before it is acked. So what
 // a receiver holds because something before it is missing still counts here, and never exceeds what it must hold.
+//
+// What waits and what is in flight have a store of their own. Together they hold `queueBytes` at most; but a store gives
+// memory back only when it runs empty, so while traffic never pauses each may keep what it needed once.
 
 import { ByteWriter } from '../wire/bytes.ts';
 import { type ChannelLimits, FRAGMENT_BYTES } from '../wire/channel-options.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { ECHO_BYTES_MAX, EchoQueue } from './echo-queue.ts';
-import type { MessageChannelStatistics, SendResult } from './message-channel.ts';
+import { hasRoom, type MessageChannelStatistics, type SendResult } from './message-channel.ts';
 import { MessageQueue } from './message-queue.ts';
 import { PacketEntries } from './packet-entries.ts';
 import {
@@ -17,6 +20,7 @@ import {
   recordBytes,
   writeRecordHead,
 } from './reliable-record.ts';
+import { WritableCallbacks } from './writable-callbacks.ts';
 
 const State = { inFlight: 0, lost: 1, acked: 2 } as const;
 
@@ -47,7 +51,7 @@ export class OutgoingMessages {
   #cutting = 0;
   #cut = 0;
   #position = 0;
-  #onWritable: (() => void) | undefined;
+  readonly #writable = new WritableCallbacks();
   #closed = false;
 
   constructor(limits: ChannelLimits, statistics: MessageChannelStatistics) {
@@ -76,10 +80,10 @@ export class OutgoingMessages {
   }
 
   onWritable(callback: () => void): void {
-    this.#onWritable = callback;
+    if (!this.#closed) this.#writable.add(callback);
   }
 
-  /** Tells the time that messages sent from now on are stamped with. */
+  /** Tells the time, from which the life of messages counts that were sent since the last one. */
   see(nowMs: number): void {
     this.#waiting.see(nowMs);
   }
@@ -130,9 +134,12 @@ export class OutgoingMessages {
     }
   }
 
+  /** Nothing is sent any more and nobody told anything, so nothing need be kept. */
   close(): void {
     this.#closed = true;
-    this.#onWritable = undefined;
+    this.#writable.clear();
+    this.#waiting.clear();
+    this.#bytes.clear();
   }
 
   #roomInWindow(): boolean {
@@ -247,12 +254,6 @@ export class OutgoingMessages {
   }
 
   #tellWritable(): void {
-    const callback = this.#onWritable;
-    if (callback === undefined || this.#closed) return;
-    const { queued, queuedBytes } = this.#statistics;
-    const { queueEntries, queueBytes } = this.#limits;
-    if (queued > queueEntries / 2 || queuedBytes > queueBytes / 2) return;
-    this.#onWritable = undefined;
-    callback();
+    if (!this.#writable.none) this.#writable.tell(() => hasRoom(this.#limits, this.#statistics));
   }
 }

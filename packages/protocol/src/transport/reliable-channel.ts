@@ -1,7 +1,7 @@
 // What the two reliable kinds of messages share: everything but the order of delivery.
 
 import type { ChannelLimits } from '../wire/channel-options.ts';
-import type { Verdict } from '../wire/verdict.ts';
+import { Verdict } from '../wire/verdict.ts';
 import { IncomingMessages } from './incoming-messages.ts';
 import {
   emptyStatistics,
@@ -12,16 +12,24 @@ import {
 } from './message-channel.ts';
 import { OutgoingMessages } from './outgoing-messages.ts';
 
-/** A sending and a receiving half. What they promise stands at their heads. */
+/**
+ * A sending and a receiving half. What they promise stands at their heads. Each is made when it is needed first: many
+ * channels only speak, or only listen, and a half takes some kilobytes.
+ */
 export class ReliableChannel implements MessageChannel {
   readonly elicitsAck = true;
   readonly #statistics: MessageChannelStatistics = emptyStatistics();
-  readonly #outgoing: OutgoingMessages;
-  readonly #incoming: IncomingMessages;
+  readonly #limits: ChannelLimits;
+  readonly #sink: MessageSink;
+  readonly #ordered: boolean;
+  #outgoing: OutgoingMessages | undefined;
+  #incoming: IncomingMessages | undefined;
+  #closed = false;
 
   constructor(limits: ChannelLimits, sink: MessageSink, ordered: boolean) {
-    this.#outgoing = new OutgoingMessages(limits, this.#statistics);
-    this.#incoming = new IncomingMessages(limits, this.#statistics, sink, ordered);
+    this.#limits = limits;
+    this.#sink = sink;
+    this.#ordered = ordered;
   }
 
   get statistics(): Readonly<MessageChannelStatistics> {
@@ -29,40 +37,54 @@ export class ReliableChannel implements MessageChannel {
   }
 
   send(bytes: Uint8Array, start: number, end: number): SendResult {
-    return this.#outgoing.send(bytes, start, end);
+    if (this.#closed) return 'closed';
+    return this.#speak().send(bytes, start, end);
   }
 
   onWritable(callback: () => void): void {
-    this.#outgoing.onWritable(callback);
+    if (!this.#closed) this.#speak().onWritable(callback);
   }
 
   pending(nowMs: number): boolean {
-    return this.#outgoing.pending(nowMs);
+    return this.#outgoing?.pending(nowMs) ?? false;
   }
 
   write(nowMs: number, out: Uint8Array, start: number, end: number, sequence: number): number {
-    return this.#outgoing.write(nowMs, out, start, end, sequence);
+    return this.#outgoing?.write(nowMs, out, start, end, sequence) ?? 0;
   }
 
   read(nowMs: number, bytes: Uint8Array, start: number, end: number): Verdict {
-    this.#outgoing.see(nowMs);
+    if (this.#closed) return Verdict.refused;
+    this.#outgoing?.see(nowMs);
+    this.#incoming ??= new IncomingMessages(
+      this.#limits,
+      this.#statistics,
+      this.#sink,
+      this.#ordered,
+    );
     return this.#incoming.stage(bytes, start, end);
   }
 
   commit(): void {
-    this.#incoming.commit();
+    this.#incoming?.commit();
   }
 
   acked(sequence: number): void {
-    this.#outgoing.acked(sequence);
+    this.#outgoing?.acked(sequence);
   }
 
   lost(sequence: number): void {
-    this.#outgoing.lost(sequence);
+    this.#outgoing?.lost(sequence);
   }
 
   close(): void {
-    this.#outgoing.close();
-    this.#incoming.close();
+    this.#closed = true;
+    this.#outgoing?.close();
+    this.#incoming?.close();
+  }
+
+  #speak(): OutgoingMessages {
+    this.#outgoing ??= new OutgoingMessages(this.#limits, this.#statistics);
+    return this.#outgoing;
   }
 }

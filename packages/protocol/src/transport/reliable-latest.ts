@@ -24,6 +24,7 @@ import { LatestIncoming, type LatestSink } from './latest-incoming.ts';
 import { LatestOutgoing } from './latest-outgoing.ts';
 import {
   emptyStatistics,
+  type MessageChannel,
   type MessageChannelStatistics,
   type SendResult,
 } from './message-channel.ts';
@@ -71,7 +72,7 @@ export class ReliableLatestChannel implements Channel {
 
   /**
    * Calls once, when there is room for another key and at most half of `queueBytes` is in use; at the next flush at
-   * the earliest. One callback at a time.
+   * the earliest. As {@link MessageChannel.onWritable} otherwise.
    */
   onWritable(callback: () => void): void {
     if (!this.#closed) this.#outgoing.onWritable(callback);

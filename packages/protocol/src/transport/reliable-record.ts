@@ -38,8 +38,11 @@ export function writeRecordHead(
   else writeFragmentHead(writer, length, -1, part >>> 1, (part & 1) === 1);
 }
 
-/** Whether a record of part `next` can come right after one of part `part`. */
-export function follows(part: number, next: number): boolean {
+/** Whether a record of part `next` can come `distance` records after one of part `part`. */
+export function follows(part: number, next: number, distance: number): boolean {
+  const last = (part & 1) === 1;
   const index = next >>> 1;
-  return (part & 1) === 1 ? index === 0 : index === (part >>> 1) + 1;
+  if (index >= distance) return !last && index === (part >>> 1) + distance;
+  // It is of a later message; and what is not last has at least one behind it.
+  return last || index + 1 < distance;
 }

@@ -12,8 +12,9 @@ import { ByteWriter } from '../wire/bytes.ts';
 import { type ChannelLimits, FRAGMENT_BYTES } from '../wire/channel-options.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { headBytes, writeFragmentHead, writeWholeHead } from './fragment.ts';
-import type { MessageChannelStatistics } from './message-channel.ts';
+import { hasRoom, type MessageChannelStatistics } from './message-channel.ts';
 import { MessageQueue } from './message-queue.ts';
+import { WritableCallbacks } from './writable-callbacks.ts';
 
 const FRAGMENT_ID_BYTES = 2;
 
@@ -31,7 +32,7 @@ export class UnreliableQueue {
   #index = 0;
   readonly #leftAtMs = new Float64Array(1);
   #nextId = 0;
-  #onWritable: (() => void) | undefined;
+  readonly #writable = new WritableCallbacks();
 
   constructor(limits: ChannelLimits, statistics: MessageChannelStatistics) {
     this.#limits = limits;
@@ -57,7 +58,7 @@ export class UnreliableQueue {
     return true;
   }
 
-  /** Tells the time, from which the life of messages counts. */
+  /** Tells the time, from which the life of messages counts that were added since the last one. */
   see(nowMs: number): void {
     this.#waiting.see(nowMs);
   }
@@ -88,12 +89,14 @@ export class UnreliableQueue {
 
   /** Calls once, when at most half of the queue is in use; never during this call. */
   onWritable(callback: () => void): void {
-    this.#onWritable = callback;
+    this.#writable.add(callback);
   }
 
-  /** Nobody is told anything any more. */
+  /** Nobody is told anything any more, nothing need be kept. */
   close(): void {
-    this.#onWritable = undefined;
+    this.#writable.clear();
+    this.#waiting.clear();
+    this.#bytes.clear();
   }
 
   /** Writes the oldest message, or its next fragment; false = it does not fit. */
@@ -140,12 +143,6 @@ export class UnreliableQueue {
   }
 
   #tellWritable(): void {
-    const callback = this.#onWritable;
-    if (callback === undefined) return;
-    const { queued, queuedBytes } = this.#statistics;
-    const { queueEntries, queueBytes } = this.#limits;
-    if (queued > queueEntries / 2 || queuedBytes > queueBytes / 2) return;
-    this.#onWritable = undefined;
-    callback();
+    if (!this.#writable.none) this.#writable.tell(() => hasRoom(this.#limits, this.#statistics));
   }
 }

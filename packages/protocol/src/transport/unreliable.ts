@@ -12,6 +12,7 @@ import {
   type MessageChannelStatistics,
   type MessageSink,
   type SendResult,
+  SinkErrors,
 } from './message-channel.ts';
 import { UnreliableQueue } from './unreliable-queue.ts';
 
@@ -21,9 +22,11 @@ export class UnreliableChannel implements MessageChannel {
   readonly elicitsAck = true;
   readonly #limits: ChannelLimits;
   readonly #sink: MessageSink;
+  readonly #errors = new SinkErrors();
   readonly #statistics = emptyStatistics();
   readonly #queue: UnreliableQueue;
-  readonly #fragments: FragmentRing;
+  /** Made for the first fragment: many channels never see any. */
+  #fragments: FragmentRing | undefined;
   readonly #reader = new ByteReader();
   readonly #head = new RecordHead();
   readonly #fragmentsMax: number;
@@ -38,7 +41,6 @@ export class UnreliableChannel implements MessageChannel {
     this.#limits = limits;
     this.#sink = sink;
     this.#queue = new UnreliableQueue(limits, this.#statistics);
-    this.#fragments = new FragmentRing(limits, this.#statistics);
     this.#fragmentsMax = fragmentCount(limits.messageBytes);
   }
 
@@ -58,7 +60,7 @@ export class UnreliableChannel implements MessageChannel {
 
   pending(nowMs: number): boolean {
     if (this.#closed) return false;
-    this.#fragments.expire(nowMs);
+    this.#fragments?.expire(nowMs);
     this.#queue.expire(nowMs);
     return !this.#closed && this.#statistics.queued > 0;
   }
@@ -82,6 +84,7 @@ export class UnreliableChannel implements MessageChannel {
     this.#begin(this.#bytes, this.#start, this.#end, this.#sequence);
     while (this.#reader.remaining > 0 && !this.#closed) this.#take(nowMs);
     this.#end = this.#start;
+    this.#errors.release();
   }
 
   acked(): void {}
@@ -91,6 +94,7 @@ export class UnreliableChannel implements MessageChannel {
   close(): void {
     this.#closed = true;
     this.#queue.close();
+    this.#fragments?.close();
   }
 
   /** Whether a message from packet `order` (its first fragment's) is still wanted. Told of each, as it is delivered. */
@@ -104,7 +108,7 @@ export class UnreliableChannel implements MessageChannel {
     this.#end = end;
     this.#sequence = sequence;
     this.#reader.reset(bytes, start, end);
-    this.#fragments.begin(sequence);
+    this.#fragments?.begin(sequence);
   }
 
   /** Walks over the next record; false = malformed. */
@@ -114,18 +118,29 @@ export class UnreliableChannel implements MessageChannel {
     this.#reader.skip(head.length);
     if (this.#reader.failed) return false;
     if (head.index * FRAGMENT_BYTES + head.length > this.#limits.messageBytes) return false;
-    return !head.fragment || this.#fragments.check(head);
+    return !head.fragment || this.#ring().check(head);
+  }
+
+  #ring(): FragmentRing {
+    if (this.#fragments === undefined) {
+      this.#fragments = new FragmentRing(this.#limits, this.#statistics);
+      this.#fragments.begin(this.#sequence);
+    }
+    return this.#fragments;
   }
 
   /** Delivers or keeps the next record of a section that was checked. */
   #take(nowMs: number): void {
     const head = this.#head;
-    const fragments = this.#fragments;
     head.read(this.#reader, this.#fragmentsMax, true);
     const at = this.#reader.position;
     this.#reader.skip(head.length);
-    if (!head.fragment) this.#deliver(this.#bytes, at, at + head.length, this.#sequence);
-    else if (fragments.keep(nowMs, head, this.#bytes, at)) {
+    if (!head.fragment) {
+      this.#deliver(this.#bytes, at, at + head.length, this.#sequence);
+      return;
+    }
+    const fragments = this.#ring();
+    if (fragments.keep(nowMs, head, this.#bytes, at)) {
       this.#deliver(fragments.bytes, fragments.start, fragments.end, fragments.order);
     }
   }
@@ -137,6 +152,10 @@ export class UnreliableChannel implements MessageChannel {
     }
     this.#statistics.delivered++;
     this.#statistics.deliveredBytes += end - start;
-    this.#sink(bytes, start, end);
+    try {
+      this.#sink(bytes, start, end);
+    } catch (error) {
+      this.#errors.keep(error);
+    }
   }
 }

@@ -31,6 +31,12 @@ export class ValueCells {
     this.#freeBytes += cell.length;
     this.#free[sizeOf(cell.length)]!.push(cell);
   }
+
+  /** Forgets all free cells. */
+  clear(): void {
+    for (const cells of this.#free) cells.length = 0;
+    this.#freeBytes = 0;
+  }
 }
 
 /** Which size holds so many bytes. */

@@ -8,3 +8,4 @@ export type {
 export { openSocket, type SocketOptions } from './dgram-socket.ts';
 export { type DriverOptions, MachineDriver } from './machine-driver.ts';
 export { nodeCrypto } from './node-crypto.ts';
+export { checkOptions, checkWhole, type OptionNames, tuningNames } from './shell-options.ts';
