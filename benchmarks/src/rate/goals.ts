@@ -1,7 +1,7 @@
 // The goals of the rate controller, measured as MEASURING.md has it: one number a seed, and the bound that each of
 // them must keep.
 
-import type { LinkOptions } from '@tickwire/netsim';
+import { type ConditionName, type LinkOptions, presets } from '@tickwire/netsim';
 import { ascending, median, percentile } from '../percentile.ts';
 import { type FlowPlan, Path } from './path.ts';
 
@@ -17,6 +17,11 @@ const MESSAGE_EVERY_MS = 50;
 /** Small messages are measured while so much is transferred, from its first byte on. */
 const LEVEL_BYTES = 4 * 1024 * 1024;
 const LEVEL_SECONDS_MAX = 300;
+
+/** Presets with jitter, and from when to when their use is measured. On `satellite` the start is not over by then. */
+const NOISY = ['wifi', 'lte', 'bad-wifi', 'satellite'] as const;
+const NOISY_FROM_MS = 10_000;
+const NOISY_UNTIL_MS = 30_000;
 
 /** One goal, measured with each seed. */
 export interface GoalResult {
@@ -115,6 +120,24 @@ function raisedP99(seed: number, wire: Wire): number {
   return loaded! - unloaded!;
 }
 
+/** Bytes that pass on the way down of a preset, the start left out; both ways have its delay and its loss. */
+function passed(seed: number, name: ConditionName, flow: FlowPlan): number {
+  const { down } = presets[name];
+  const { rateKbps = Number.POSITIVE_INFINITY, queueBytes = 0, ...ways } = down;
+  const path = new Path({ seed, bottleneck: { rateKbps, queueBytes }, ways, flows: [flow] });
+  path.run(NOISY_FROM_MS);
+  const before = path.passedBytes[0]!;
+  path.run(NOISY_UNTIL_MS);
+  return path.passedBytes[0]! - before;
+}
+
+/** Percent of what passes if the link's rate is known from the start: there only windows and losses limit. */
+function usedOfPreset(seed: number, name: ConditionName): number {
+  const bytesPerSecond = (presets[name].down.rateKbps! * 1000) / 8;
+  const rate = { minBytesPerSecond: bytesPerSecond, maxBytesPerSecond: bytesPerSecond };
+  return (100 * passed(seed, name, transfer)) / passed(seed, name, { rate });
+}
+
 interface Row {
   readonly name: string;
   readonly unit: '%' | 'ms';
@@ -141,6 +164,12 @@ function rows(): Record<string, Row> {
     slowP99: row('p99 beside 4 MiB, 256 kbit/s', 'at most', 80, 'ms'),
     cableP99: row('p99 beside 4 MiB, 10 Mbit/s', 'at most', 2 * (1000 / 60), 'ms'),
     cableUsed: row('use of a link of 10 Mbit/s', 'at least', 80),
+    ...Object.fromEntries(
+      NOISY.map((name) => [
+        name,
+        row(`use of ${name}, of what it can give`, 'at least', name === 'satellite' ? 40 : 50),
+      ]),
+    ),
   };
 }
 
@@ -160,6 +189,7 @@ function measureSeed(seed: number, of: Record<string, Row>): void {
   put('slowP99', raisedP99(seed, SLOW));
   put('cableP99', raisedP99(seed, CABLE));
   put('cableUsed', used(run(seed, CABLE, {}, [transfer]), CABLE));
+  for (const name of NOISY) put(name, usedOfPreset(seed, name));
 }
 
 /** Measures all goals with so many seeds, from 1 on. */

@@ -7,6 +7,7 @@ import {
   createMessageChannel,
   FRAGMENT_BYTES,
   type MessageChannel,
+  type RateOptions,
   resolveChannel,
 } from '@tickwire/protocol';
 import { PlainSealer } from '../connection-pair.ts';
@@ -24,6 +25,8 @@ export interface FlowPlan {
   readonly startMs?: number;
   /** Whether its transfer runs. Default true. */
   readonly transfers?: boolean;
+  /** The bounds of its rate. Default: those of every connection. */
+  readonly rate?: RateOptions;
   /** A small message so often. Default: none. */
   readonly messageEveryMs?: number;
 }
@@ -52,6 +55,7 @@ class Side {
     phase: number,
     leave: (nowMs: number, bytes: Uint8Array, length: number) => void,
     heard: (bytes: Uint8Array, start: number) => void,
+    rate: RateOptions = {},
   ) {
     const make = (priority: number, sink: (bytes: Uint8Array, start: number) => void) =>
       createMessageChannel(resolveChannel({ kind: 'reliable-unordered', priority }), sink);
@@ -69,6 +73,7 @@ class Side {
         { id: MESSAGES, channel: this.messages, priority: 1 },
       ],
       nowMs: startMs,
+      rate,
       sink: { closed() {}, ended() {} },
     });
   }
@@ -115,6 +120,7 @@ class Flow {
       random.next(),
       (nowMs, bytes, length) => path.bottleneck.send(nowMs, bytes, 0, length, index, 0),
       () => {},
+      plan.rate,
     );
     this.receiver = new Side(
       startMs,

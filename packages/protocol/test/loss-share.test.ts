@@ -37,15 +37,16 @@ describe('LossShare', () => {
     const at = (lost: number) => {
       const judged = new Judged();
       judged.window(10);
-      return judged.window(lost);
+      return [lost, lost].map((share) => judged.window(share));
     };
-    expect(at(35)).toBe(false);
-    expect(at(36)).toBe(true);
+    expect(at(35)).toEqual([false, false]);
+    expect(at(36)).toEqual([false, true]);
   });
 
   it('knows the loss for the path’s own when a cut did not help', () => {
     const judged = new Judged();
-    expect([0, 30, 29, 30, 31].map((lost) => judged.window(lost))).toEqual([
+    expect([0, 30, 30, 29, 30, 31].map((lost) => judged.window(lost))).toEqual([
+      false,
       false,
       true,
       false,
@@ -57,13 +58,22 @@ describe('LossShare', () => {
 
   it('cuts again after one that helped', () => {
     const judged = new Judged();
-    expect([0, 30, 0, 30].map((lost) => judged.window(lost))).toEqual([false, true, false, true]);
+    const [, , first, , , second] = [0, 30, 30, 0, 30, 30].map((lost) => judged.window(lost));
+    expect([first, second]).toEqual([true, true]);
+  });
+
+  it('lets one window alone be, as a burst fills it', () => {
+    const judged = new Judged();
+    const windows = [0, 60, 0, 60, 0, 60, 5].map((lost) => judged.window(lost));
+    expect(windows).not.toContain(true);
   });
 
   it('does not count what was late', () => {
     const judged = new Judged();
     judged.window(0);
     expect(judged.window(40, 30)).toBe(false);
+    expect(judged.window(40, 30)).toBe(false);
+    expect(judged.window(40, 0)).toBe(false);
     expect(judged.window(40, 0)).toBe(true);
   });
 

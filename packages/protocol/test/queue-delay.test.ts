@@ -14,7 +14,7 @@ class Measured {
   nowMs = 0;
 
   /** Round trips, one after another. True = the estimate was made from enough of them. */
-  take(rttsMs: readonly number[], burstBytes = FULL, rate = RATE): boolean {
+  take(rttsMs: readonly number[], burstBytes = FULL, rate = RATE, starting = false): boolean {
     let enough = false;
     for (const rttMs of rttsMs) {
       this.#sentAtMs[0] = this.nowMs;
@@ -22,7 +22,7 @@ class Measured {
       const ackedAtMs = this.nowMs + rttMs;
       this.#rtt.sample(ackedAtMs, this.#sentAtMs, 0, { delayMs: 0 });
       const fresh = this.delay.sample(ackedAtMs, this.#rtt, this.#sentAtMs, 0, burstBytes);
-      enough = fresh && this.delay.estimate(rate, false);
+      enough = fresh && this.delay.estimate(rate, starting);
       this.nowMs += 20;
     }
     return enough;
@@ -87,6 +87,43 @@ describe('QueueDelay', () => {
     expect(above).toBeLessThan(15);
     for (let i = 0; i < 30; i++) measured.take([jittery() + 120]);
     expect(measured.delay.queueMs).toBeGreaterThan(measured.delay.limitMs);
+  });
+
+  it('does not take a lucky packet for a sign that all others wait', () => {
+    const measured = new Measured();
+    measured.take(times(20, 60));
+    measured.take([45, ...times(10, 60)]);
+    // Of the 15 ms only what the lucky one itself took off the mean.
+    expect(measured.delay.queueMs).toBeLessThan(4);
+    // The burst explains that it came sooner: what the others wait longer than that is a queue.
+    const bursts = new Measured();
+    bursts.take(times(20, 60), 11 * FULL);
+    bursts.take([60 - (10 * FULL) / 250], FULL);
+    bursts.take(times(10, 70), 11 * FULL);
+    expect(bursts.delay.queueMs).toBeCloseTo(10);
+  });
+
+  it('explains little of the jitter while starting, or on a path that was fast of late', () => {
+    const limitMs = (rates: readonly number[], starting: boolean) => {
+      const measured = new Measured();
+      for (const rate of rates) {
+        const jittery = Array.from({ length: 40 }, (_, i) => 60 + 8 * (i % 2));
+        measured.take(jittery, FULL, rate, starting);
+      }
+      return measured.delay.limitMs;
+    };
+    expect(limitMs([24_000], true)).toBeGreaterThan(limitMs([24_000], false) + 10);
+    expect(limitMs([200_000, 24_000], false)).toBeGreaterThan(limitMs([24_000], false) + 10);
+  });
+
+  it('remembers for ten seconds the most that arrived, and never more than was sent', () => {
+    const measured = new Measured();
+    measured.take(times(50, 50), FULL, 100_000);
+    expect(measured.delay.reachedBytesPerSecond).toBe(100_000);
+    measured.take(times(450, 50), FULL, 20_000);
+    expect(measured.delay.reachedBytesPerSecond).toBeCloseTo(50 * FULL);
+    measured.take(times(600, 50), FULL, 20_000);
+    expect(measured.delay.reachedBytesPerSecond).toBe(20_000);
   });
 
   it('bears more of a slow flow than of a fast one', () => {

@@ -11,6 +11,8 @@ const WINDOWS = 12;
 /** Loss above one and a half times the floor by this much is congestion: random loss of 5 % never reaches it. */
 const FLOOR_FACTOR = 1.5;
 const EXCESS = 0.2;
+/** In so many windows in a row: a radio's bursts of loss may fill one, hardly ever the next as well. */
+const WINDOWS_ABOVE = 2;
 /** Of the loss that led to a cut so much is left: the cut was no help, so the loss is the path's own. */
 const LEFT = 0.5;
 
@@ -23,6 +25,8 @@ export class LossShare {
   #windows = 0;
   #settled = 0;
   #lost = 0;
+  /** Windows in a row with too much loss. */
+  #above = 0;
 
   /** Share of packets that the path loses whatever the rate is, 0 to below 1. */
   get floor(): number {
@@ -59,7 +63,10 @@ export class LossShare {
     const values = this.#values;
     const afterCut = values[At.cutShare]! > 0 && share > LEFT * values[At.cutShare]!;
     if (afterCut) this.#own(share);
-    const congested = !afterCut && share > FLOOR_FACTOR * values[At.floor]! + EXCESS;
+    const above = !afterCut && share > FLOOR_FACTOR * values[At.floor]! + EXCESS;
+    this.#above = above ? this.#above + 1 : 0;
+    const congested = this.#above === WINDOWS_ABOVE;
+    if (congested) this.#above = 0;
     values[At.cutShare] = congested ? share : 0;
     return congested;
   }

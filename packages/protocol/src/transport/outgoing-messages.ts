@@ -241,7 +241,10 @@ export class OutgoingMessages {
   }
 
   #expire(): void {
-    while (this.#waiting.count > 0 && this.#waiting.firstOlderThan(this.#limits.ttlMs)) {
+    const { ttlMs } = this.#limits;
+    // Nothing to ask for then, and an infinite number handed over would be allocated anew each time.
+    if (ttlMs === Number.POSITIVE_INFINITY) return;
+    while (this.#waiting.count > 0 && this.#waiting.firstOlderThan(ttlMs)) {
       this.#statistics.expired++;
       this.#finish(this.#waiting.firstBytes);
       this.#waiting.drop();

@@ -28,8 +28,13 @@ const STEADY_PER_NOISE = 2;
 
 /** Weight of one round trip in the mean change from one to the next. */
 const CHANGE_WEIGHT = 1 / 24;
-/** Change that packets of others explain: a quarter of the time that a full packet takes at our rate, at most 20 ms. */
+/**
+ * Change that packets of others explain: a quarter of the time that a full packet takes at the best rate of late, at
+ * most 20 ms. Hardly any while starting: the rate says nothing of the path yet, and jitter that is explained away there
+ * passes for a queue and ends the start at a hundredth of the link.
+ */
 const EXPLAINED_PACKETS = 0.25;
+const EXPLAINED_STARTING = 0.06;
 const EXPLAINED_MS_MAX = 20;
 
 /** Queue that is let be: clocks and schedulers are no better than this. */
@@ -57,6 +62,10 @@ const At = {
   limit: 5,
   acked: 6,
   since: 7,
+  reached: 8,
+  base: 9,
+  burstOfBase: 10,
+  excess: 11,
 } as const;
 
 /** The queueing delay of one direction, as its sender sees it. */
@@ -69,11 +78,13 @@ export class QueueDelay {
   readonly #burstBytes = new Float64Array(SAMPLES);
   readonly #sortedMs = new Float64Array(SAMPLES);
   readonly #sortedBurst = new Float64Array(SAMPLES);
-  // For each of the last seconds the shortest round trip, the burst it was measured with, and the least excess.
+  // For each of the last seconds the shortest round trip, the burst it was measured with, the least excess, and the most
+  // bytes a second that arrived.
   readonly #baseMs = new Float64Array(BASE_SECONDS);
   readonly #baseBurst = new Float64Array(BASE_SECONDS);
   readonly #excessMs = new Float64Array(BASE_SECONDS);
-  readonly #values = new Float64Array(8);
+  readonly #reached = new Float64Array(BASE_SECONDS);
+  readonly #values = new Float64Array(12);
   #second: number;
   #next = 0;
   #held = 0;
@@ -94,6 +105,11 @@ export class QueueDelay {
   /** What noise and other flows' packets can explain, ms: a queue longer than this is ours to shorten. */
   get limitMs(): number {
     return this.#values[At.limit]!;
+  }
+
+  /** The most that arrived in the last ten seconds, bytes a second; no less than the present rate. */
+  get reachedBytesPerSecond(): number {
+    return this.#values[At.reached]!;
   }
 
   /** Whether enough round trips were seen to know the noise. */
@@ -148,11 +164,14 @@ export class QueueDelay {
   /** Estimates anew, for a flow of this rate. True = from enough samples to act on. */
   estimate(bytesPerSecond: number, starting: boolean): boolean {
     const values = this.#values;
-    const noiseMs = this.#noiseMs(bytesPerSecond);
+    values[At.reached] = bytesPerSecond;
+    this.#reach();
+    const noiseMs = this.#noiseMs(starting);
     const wanted = this.#wanted(noiseMs, starting);
     this.#average(Math.min(wanted, this.#fresh));
     const enough = this.#fresh >= wanted;
-    const excessMs = this.#excess(bytesPerSecond);
+    this.#exceed(bytesPerSecond);
+    const excessMs = values[At.excess]!;
     const second = this.#second % BASE_SECONDS;
     if (enough && excessMs < this.#excessMs[second]!) this.#excessMs[second] = excessMs;
     const steadyMs = Math.min(this.#leastExcessMs(), STEADY_MS + STEADY_PER_NOISE * noiseMs);
@@ -203,10 +222,30 @@ export class QueueDelay {
   }
 
   /** Round trips change by so much from one to the next, more than packets of other flows explain. */
-  #noiseMs(bytesPerSecond: number): number {
-    const packetMs = (FULL_PACKET_BYTES * 1000) / bytesPerSecond;
-    const explainedMs = Math.min(EXPLAINED_MS_MAX, EXPLAINED_PACKETS * packetMs);
+  #noiseMs(starting: boolean): number {
+    const packetMs = (FULL_PACKET_BYTES * 1000) / this.#values[At.reached]!;
+    const packets = starting ? EXPLAINED_STARTING : EXPLAINED_PACKETS;
+    const explainedMs = Math.min(EXPLAINED_MS_MAX, packets * packetMs);
     return Math.max(0, this.#values[At.change]! - explainedMs);
+  }
+
+  /**
+   * Keeps the most that arrived of late; acks that come in bunches must not pass for more than was sent. The rate comes
+   * in and the most goes out by the column: numbers passed through calls would be boxed.
+   */
+  #reach(): void {
+    const values = this.#values;
+    const last = (this.#next + SAMPLES - 1) % SAMPLES;
+    const first = (this.#next + SAMPLES - this.#held) % SAMPLES;
+    const spanMs = this.#arrivedMs[last]! - this.#arrivedMs[first]!;
+    const bytes = this.#ackedBytes[last]! - this.#ackedBytes[first]!;
+    const arrived = spanMs > 0 ? (bytes * 1000) / spanMs : values[At.reached]!;
+    const second = this.#second % BASE_SECONDS;
+    const most = Math.max(this.#reached[second]!, Math.min(values[At.reached]!, arrived));
+    this.#reached[second] = most;
+    for (let i = 0; i < BASE_SECONDS; i++) {
+      if (this.#reached[i]! > values[At.reached]!) values[At.reached] = this.#reached[i]!;
+    }
   }
 
   #wanted(noiseMs: number, starting: boolean): number {
@@ -245,12 +284,30 @@ export class QueueDelay {
    * The mean less the base. A packet waits for itself and for those that left with it or just before: as far as the
    * bursts are longer than that of the base, the difference is no queue.
    */
-  #excess(bytesPerSecond: number): number {
+  #exceed(bytesPerSecond: number): void {
     let at = 0;
     for (let i = 1; i < BASE_SECONDS; i++) if (this.#baseMs[i]! < this.#baseMs[at]!) at = i;
+    this.#rebase(at, bytesPerSecond);
     const longerBytes = Math.max(0, this.#values[At.meanBurst]! - this.#baseBurst[at]!);
     const ownMs = (longerBytes * 1000) / bytesPerSecond;
-    return Math.max(0, this.#values[At.mean]! - this.#baseMs[at]! - ownMs);
+    const excessMs = this.#values[At.mean]! - this.#baseMs[at]! - ownMs;
+    this.#values[At.excess] = excessMs > 0 ? excessMs : 0;
+  }
+
+  /**
+   * With a shorter base the same mean is a longer excess. So the least ones of before become longer too, or on a noisy
+   * path each lucky packet would make a queue of all others. What its shorter burst explains does not count.
+   */
+  #rebase(second: number, bytesPerSecond: number): void {
+    const values = this.#values;
+    const baseMs = this.#baseMs[second]!;
+    const burstBytes = this.#baseBurst[second]!;
+    const fewerBytes = Math.max(0, values[At.burstOfBase]! - burstBytes);
+    const shorterMs = values[At.base]! - baseMs - (fewerBytes * 1000) / bytesPerSecond;
+    values[At.base] = baseMs;
+    values[At.burstOfBase] = burstBytes;
+    if (shorterMs <= 0) return;
+    for (let i = 0; i < BASE_SECONDS; i++) this.#excessMs[i]! += shorterMs;
   }
 
   #leastExcessMs(): number {
@@ -267,6 +324,7 @@ export class QueueDelay {
     for (let i = 0; i < passed; i++) {
       this.#baseMs[(second - i) % BASE_SECONDS] = Number.POSITIVE_INFINITY;
       this.#excessMs[(second - i) % BASE_SECONDS] = Number.POSITIVE_INFINITY;
+      this.#reached[(second - i) % BASE_SECONDS] = 0;
     }
     if (passed > 0) this.#second = second;
   }

@@ -3,9 +3,10 @@
 //
 // It grows while the application has more to say, and cuts when the queue (queue-delay.ts) is longer than noise
 // explains:
-//   start    by a tenth a round trip or a little more, until the first sign of a queue or of loss.
+//   start    by a twelfth a round trip or more, until the first sign of a queue or of loss.
 //   growth   by so many bytes a second, the same for every flow, doubling each second once nothing happened for a
-//            while, so that fast paths fill soon and slow ones gently (H-TCP, Leith and Shorten 2004).
+//            while, so that fast paths fill soon and slow ones gently (H-TCP, Leith and Shorten 2004). Far below the
+//            most that arrived lately (as BBR remembers it) as at the start.
 //   queue    to 0.85 to 0.93 of what arrived (delivery rate after BBR, draft-cardwell-iccrg-bbr), the less the smaller
 //            the excess (Swift, SIGCOMM 2020), and for as long as it lasts to less than that, to drain. Once per
 //            round trip: only packets sent after a cut can lead to the next one.
@@ -27,17 +28,21 @@ import { SENT_WINDOW } from './sent-slot.ts';
 export type { RateOptions, RateReason, RateState } from './rate-options.ts';
 
 /**
- * Share by which the rate grows in a round trip (acks' delay included) at the start, and at most ever after. On long
- * ways, where that would take too long, by so much in a second, but no more than the second share in a round trip.
+ * Share by which the rate grows in a round trip (acks' delay included) at the start, and at most ever after. On longer
+ * ways, where that would take too long, by so much in a second, but no more than the third share in a round trip.
  */
-const START_GROWTH = 0.1;
-const START_GROWTH_PER_SECOND = 1;
-const START_GROWTH_MAX = 0.25;
+const START_GROWTH = 0.08;
+const START_GROWTH_PER_SECOND = 2;
+const START_GROWTH_MAX = 0.5;
 /** What was never seen to arrive is no ground to grow on: the rate stays below this many times what arrives. */
-const GROWTH_AHEAD = 2;
+const GROWTH_AHEAD = 1.75;
 /** Bytes a second by which it grows each second; for so long, then doubling each second. */
 const GROWTH = 1200;
 const STEADY_SECONDS = 2.5;
+
+/** Below this share of the most that arrived of late it grows as at the start, unless it was cut just now. */
+const REGAIN_SHARE = 0.5;
+const REGAIN_QUIET_MS = 1000;
 
 /** A cut takes this share for an excess of so many ms or more, and at least half of it. */
 const CUT = 0.15;
@@ -358,9 +363,17 @@ export class RateController {
     const rate = values[At.rate]!;
     if (rate > GROWTH_AHEAD * this.#arrived(ARRIVAL_SAMPLES_MAX)) return;
     const fastest = rate * this.#fastestShare();
-    const growth = this.#starting ? fastest : Math.min(fastest, this.#growth(nowMs));
+    const eager = this.#starting || this.#regaining(nowMs);
+    const growth = eager ? fastest : Math.min(fastest, this.#growth(nowMs));
     values[At.rate] = Math.min(this.#max, rate + growth * seconds * this.#room());
     if (values[At.excess] === 0) this.#state.reason = this.#starting ? 'starting' : 'probing';
+  }
+
+  /** It is far below what arrived lately, and was not cut for a while. */
+  #regaining(nowMs: number): boolean {
+    const values = this.#values;
+    if (nowMs < values[At.cutAt]! + REGAIN_QUIET_MS) return false;
+    return values[At.rate]! < REGAIN_SHARE * this.#queue.reachedBytesPerSecond;
   }
 
   /** Share of itself by which the rate may grow each second. */
