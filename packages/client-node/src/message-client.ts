@@ -8,7 +8,7 @@ import {
   type Machine,
   type MessageDeclarations,
   type MessageSet,
-  TickwireError,
+  resolveFlushMs,
   Verdict,
 } from '@tickwire/protocol';
 import {
@@ -37,9 +37,6 @@ export interface MessageClientStatistics {
   readonly messagesUnheard: number;
 }
 
-const FLUSH_MS = 10;
-const FLUSH_MS_MAX = 1000;
-
 /** See the head of the file. */
 export class MessageClient<M extends MessageDeclarations>
   extends SessionClient<M, SessionHandlers>
@@ -55,11 +52,7 @@ export class MessageClient<M extends MessageDeclarations>
 
   constructor(messages: MessageSet<M>, options: MessageClientOptions) {
     super(messages, messages, options, { connected: () => {}, end: () => {} });
-    const { flushMs = FLUSH_MS } = options;
-    if (!(flushMs >= 1 && flushMs <= FLUSH_MS_MAX)) {
-      throw new TickwireError('option-invalid', `flushMs is ${flushMs}; give 1 to ${FLUSH_MS_MAX}`);
-    }
-    this.#flushMs = flushMs;
+    this.#flushMs = resolveFlushMs(options.flushMs);
     this.#onQueued = options.onQueued;
     this.#flushedMs = options.nowMs - this.#flushMs;
   }

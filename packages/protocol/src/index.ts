@@ -118,6 +118,7 @@ export {
   type ConnectionOptions,
   type ConnectionTuning,
   checkTuning,
+  resolveFlushMs,
 } from './transport/connection-options.ts';
 export type { ConnectionStatistics } from './transport/connection-statistics.ts';
 export { createMessageChannel } from './transport/delivery.ts';

@@ -8,7 +8,7 @@ import {
   type MessageSet,
   PacketKind,
   readKind,
-  TickwireError,
+  resolveFlushMs,
   Verdict,
 } from '@tickwire/protocol';
 import { Session, type SessionPlace, type SessionPort } from './session.ts';
@@ -22,8 +22,6 @@ export interface MessageServerOptions extends SessionServerOptions {
   readonly onQueued?: () => void;
 }
 
-const FLUSH_MS = 10;
-const FLUSH_MS_MAX = 1000;
 /** Places without a live connection are looked after this often. */
 const SWEEP_MS = 1000;
 
@@ -44,11 +42,7 @@ export class MessageServer<M extends MessageDeclarations>
 
   constructor(messages: MessageSet<M>, options: MessageServerOptions) {
     super(messages, messages, options);
-    const { flushMs = FLUSH_MS } = options;
-    if (!(flushMs >= 1 && flushMs <= FLUSH_MS_MAX)) {
-      throw new TickwireError('option-invalid', `flushMs is ${flushMs}; give 1 to ${FLUSH_MS_MAX}`);
-    }
-    this.#flushMs = flushMs;
+    this.#flushMs = resolveFlushMs(options.flushMs);
     this.#onQueued = options.onQueued;
     this.#flushedMs = options.nowMs - this.#flushMs;
   }

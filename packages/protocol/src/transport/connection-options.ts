@@ -50,3 +50,12 @@ function checkMs(name: string, value: number): number {
   if (value > 0 && value <= MS_MAX) return value;
   throw new TickwireError('option-invalid', `${name} is ${value}; give ms above 0 up to ${MS_MAX}`);
 }
+
+const FLUSH_MS = 10;
+const FLUSH_MS_MAX = 1000;
+
+/** Least time between two flushes without a game, ms: 10, or what is given, from 1 to 1000. Throws 'option-invalid'. */
+export function resolveFlushMs(flushMs: number = FLUSH_MS): number {
+  if (flushMs >= 1 && flushMs <= FLUSH_MS_MAX) return flushMs;
+  throw new TickwireError('option-invalid', `flushMs is ${flushMs}; give 1 to ${FLUSH_MS_MAX}`);
+}
