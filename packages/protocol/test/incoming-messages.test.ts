@@ -9,7 +9,7 @@ import {
   resolveChannel,
 } from '../src/wire/channel-options.ts';
 import { Verdict } from '../src/wire/verdict.ts';
-import { keyOf, message } from './channel-contract.ts';
+import { keyOf, message } from './channel-pair.ts';
 import { cut, sectionOf, type TestRecord } from './reliable-records.ts';
 
 type Options = Omit<ChannelOptions, 'kind'>;

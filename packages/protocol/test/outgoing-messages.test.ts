@@ -9,7 +9,7 @@ import {
   FRAGMENT_BYTES,
   resolveChannel,
 } from '../src/wire/channel-options.ts';
-import { message, ROOM } from './channel-contract.ts';
+import { message, ROOM } from './channel-pair.ts';
 import { cut, recordsOf, sectionOf, type TestRecord } from './reliable-records.ts';
 
 type Options = Omit<ChannelOptions, 'kind'>;

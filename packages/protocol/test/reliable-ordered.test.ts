@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ReliableOrderedChannel } from '../src/transport/reliable-ordered.ts';
 import { Verdict } from '../src/wire/verdict.ts';
-import { keyOf, message, Pair, type Section } from './channel-contract.ts';
+import { keyOf, message, Pair, type Section } from './channel-pair.ts';
 
 function pairOf(options = {}): Pair {
   return new Pair(

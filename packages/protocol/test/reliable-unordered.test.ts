@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ReliableUnorderedChannel } from '../src/transport/reliable-unordered.ts';
-import { message, Pair } from './channel-contract.ts';
+import { message, Pair } from './channel-pair.ts';
 
 function pairOf(options = {}): Pair {
   return new Pair(

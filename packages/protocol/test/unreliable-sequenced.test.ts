@@ -3,13 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { UnreliableSequencedChannel } from '../src/transport/unreliable-sequenced.ts';
 import { FRAGMENT_BYTES } from '../src/wire/channel-options.ts';
 import { Verdict } from '../src/wire/verdict.ts';
-import {
-  type ChannelKind,
-  describeChannel,
-  message,
-  Pair,
-  type Section,
-} from './channel-contract.ts';
+import { describeChannel } from './channel-contract.ts';
+import { type ChannelKind, message, Pair, type Section } from './channel-pair.ts';
 
 const kind: ChannelKind = {
   reliable: false,

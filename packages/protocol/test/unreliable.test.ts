@@ -10,15 +10,8 @@ import { UnreliableChannel } from '../src/transport/unreliable.ts';
 import { ByteWriter } from '../src/wire/bytes.ts';
 import { type ChannelOptions, FRAGMENT_BYTES } from '../src/wire/channel-options.ts';
 import { Verdict } from '../src/wire/verdict.ts';
-import {
-  type ChannelKind,
-  describeChannel,
-  keyOf,
-  message,
-  Pair,
-  ROOM,
-  type Section,
-} from './channel-contract.ts';
+import { describeChannel } from './channel-contract.ts';
+import { type ChannelKind, keyOf, message, Pair, ROOM, type Section } from './channel-pair.ts';
 
 const kind: ChannelKind = {
   reliable: false,
