@@ -1,60 +1,21 @@
 // The guides' code is true: blocks marked ```ts file=NAME are extracted, type-checked strictly against the built
 // packages, and each that no other one imports is run as a program that has to end by itself.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { resolveRate } from '../packages/protocol/src/transport/rate-options.ts';
-import { binOf, cacheFolder, ensureBuilt } from '../scripts/bootstrap.mjs';
+import { cacheFolder, ensureBuilt } from '../scripts/bootstrap.mjs';
+import { blocksOf, formatted, root, typeCheck } from './page-blocks.ts';
 
 const PATIENCE_MS = 50_000;
-const WIDTH = 100;
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-
-/** The files that a page's blocks make, by name. */
-function blocksOf(page: string): Map<string, string> {
-  const found = page.matchAll(/^```ts file=(\S+)\n([\s\S]*?)^```$/gm);
-  return new Map([...found].map(([, name, text]) => [name!, text!]));
-}
-
 /** Those that are there to be run. */
 function programsOf(blocks: ReadonlyMap<string, string>): string[] {
   const imported = [...blocks.values()].flatMap((text) =>
     [...text.matchAll(/from '\.\/([^']+)'/g)].map(([, name]) => name),
   );
   return [...blocks.keys()].filter((name) => !imported.includes(name));
-}
-
-function tool(packageName: string, bin: string, args: string[], input = '') {
-  const options = { cwd: root, encoding: 'utf8', input } as const;
-  return spawnSync(process.execPath, [binOf(packageName, bin), ...args], options);
-}
-
-/** Writes the blocks as a program of their own. */
-function write(folder: string, blocks: ReadonlyMap<string, string>): void {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
-  for (const [name, text] of blocks) writeFileSync(join(folder, name), text);
-  const options = {
-    extends: join(root, 'tsconfig.base.json'),
-    compilerOptions: {
-      composite: false,
-      declaration: false,
-      declarationMap: false,
-      sourceMap: false,
-      skipLibCheck: false,
-      types: ['node'],
-      typeRoots: [join(root, 'node_modules', '@types')],
-      rootDir: '.',
-      outDir: 'dist',
-    },
-    files: [...blocks.keys()],
-  };
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options));
 }
 
 /** Runs a program to its end; gives what it printed. */
@@ -95,16 +56,12 @@ describe.each(pages)('docs/%s', (page) => {
   it('has code, formatted like the rest', () => {
     expect(blocks.size).toBeGreaterThan(0);
     for (const [name, text] of blocks) {
-      const args = ['format', `--line-width=${WIDTH}`, `--stdin-file-path=docs/${name}`];
-      expect(tool('@biomejs/biome', 'biome', args, text).stdout, name).toBe(text);
+      expect(formatted(name, text), name).toBe(text);
     }
   });
 
   it('type-checks strictly against the built packages', () => {
-    write(folder, blocks);
-    const { stdout, status } = tool('typescript', 'tsc', ['-p', folder]);
-    expect(stdout).toBe('');
-    expect(status).toBe(0);
+    expect(typeCheck(folder, blocks)).toBe('');
   });
 
   it.each(programsOf(blocks))('%s runs, and ends', async (name) => {
