@@ -8,6 +8,11 @@ import { timed } from './timed.mjs';
 
 /** @typedef {(args: readonly string[]) => Promise<import('./child.mjs').End>} Command */
 
+const fuzzTargets = {
+  connection: 'tests/fuzz/fuzz.test.ts',
+  handshake: 'tests/fuzz/handshake.test.ts',
+};
+
 /** @type {Record<string, { tests?: true, peers?: true, run: Command }>} */
 const commands = {
   demo: { run: node('examples/arena/dist/demo.js') },
@@ -17,13 +22,15 @@ const commands = {
   bench: { run: node('benchmarks/dist/suites.js') },
   'bench:packet': { run: node('benchmarks/dist/suites.js', ['--suites', 'packet,ack,message']) },
   'bench:alloc': { run: node('benchmarks/dist/alloc.js') },
+  'bench:crypto': { run: node('benchmarks/dist/crypto.js') },
   'bench:delivery': { peers: true, run: node('benchmarks/dist/delivery.js') },
+  'bench:flood': { run: node('benchmarks/dist/flood.js') },
   'bench:rate': { run: node('benchmarks/dist/rate.js') },
   'bench:tick': { peers: true, run: node('benchmarks/dist/tick.js') },
   test: { tests: true, run: test('quick') },
   'test:full': { tests: true, run: test('full') },
   soak: { tests: true, run: timed('tests/soak/soak.test.ts', 'SOAK', 'minutes', 1) },
-  fuzz: { tests: true, run: timed('tests/fuzz/fuzz.test.ts', 'FUZZ', 'seconds', 30) },
+  fuzz: { tests: true, run: timed(fuzzTargets, 'FUZZ', 'seconds', 30) },
   check: { tests: true, run: check },
   build: { tests: true, run: async () => ({ code: 0, signal: null }) },
 };

@@ -7,10 +7,10 @@ import { describe, expect, it } from 'vitest';
 import { binOf, cacheFolder } from '../scripts/bootstrap.mjs';
 import {
   checkCycles,
+  checkGuests,
   checkLayers,
   checkNode,
   checkPackages,
-  checkPacker,
   checkPurity,
   checkShape,
   checkTargets,
@@ -38,7 +38,7 @@ describe('the repository', () => {
   it('imports only files that exist', () => expect(checkTargets(sources)).toEqual([]));
   it('has no import cycle', () => expect(checkCycles(sources)).toEqual([]));
   it('touches Node in its shells only', () => expect(checkNode(sources)).toEqual([]));
-  it('imports msgpackr in one file', () => expect(checkPacker(sources)).toEqual([]));
+  it('imports packages of others in one file each', () => expect(checkGuests(sources)).toEqual([]));
   it('is pure outside of its shells', () => expect(checkPurity(sources)).toEqual([]));
 
   it('keeps files short and their names telling', () => {
@@ -157,7 +157,17 @@ describe('planted violations', () => {
     ['session/a.ts', "import { b } from '../udp/index.ts';"],
     ['udp/a.ts', "import { b } from '../game/b.ts';"],
     ['udp/a.ts', "import { b } from '../index.ts';"],
+    ['wire/a.ts', "import { b } from '../sodium/b.ts';"],
+    ['session/a.ts', "import type { B } from '../sodium/b.ts';"],
+    ['sodium/a.ts', "import { b } from '../session/b.ts';"],
+    ['sodium/a.ts', "import { b } from '../udp/index.ts';"],
+    ['token/a.ts', "import { b } from '../udp/index.ts';"],
+    ['token/a.ts', "import { b } from '../transport/b.ts';"],
+    ['session/a.ts', "import { b } from '../token/b.ts';"],
+    ['udp/a.ts', "import { b } from '../token/b.ts';"],
     ['index.ts', "export { b } from './udp/index.ts';"],
+    ['index.ts', "export { b } from './sodium/index.ts';"],
+    ['index.ts', "export { b } from './token/index.ts';"],
     ['other.ts', "export { b } from './wire/b.ts';"],
   ])('layers: %s %s', (path, text) => {
     expect(checkLayers([file(`protocol/src/${path}`, text)])).toHaveLength(1);
@@ -169,7 +179,9 @@ describe('planted violations', () => {
       'game/a.ts',
       "import '../replication/b.ts'; import '../messages/b.ts'; import '../wire/b.ts';",
     ],
-    ['udp/index.ts', "import '../session/b.ts'; import 'node:dgram';"],
+    ['udp/index.ts', "import '../session/b.ts'; import '../sodium/b.ts'; import 'node:dgram';"],
+    ['sodium/a.ts', "import '../wire/b.ts'; import 'libsodium'; import 'node:crypto';"],
+    ['token/a.ts', "import '../wire/b.ts'; import '../session/b.ts'; import '../sodium/b.ts';"],
   ])('layers: %s may %s', (path, text) => {
     expect(checkLayers([file(`protocol/src/${path}`, text)])).toEqual([]);
   });
@@ -187,13 +199,15 @@ describe('planted violations', () => {
     ['protocol/src/wire/a.ts', "import '@tickwire/protocol';"],
     ['protocol/src/wire/a.ts', "import 'left-pad';"],
     ['protocol/src/wire/a.ts', "import 'msgpackr';"],
+    ['protocol/src/sodium/a.ts', "import 'libsodium/dist/modules/libsodium.js';"],
     ['server/src/a.ts', "import 'msgpackr/pack';"],
+    ['server/src/listen.ts', "import 'libsodium';"],
     ['cli/src/main.ts', "import '@tickwire/server/core';"],
     ['cli/src/main.ts', "import 'undeclared';"],
     ['stranger/src/a.ts', "import '@tickwire/protocol';"],
   ])('packages: %s %s', (path, text) => {
     const everything = ['@tickwire/server', '@tickwire/client-node', '@tickwire/netsim'];
-    const declared = [...everything, '@tickwire/protocol', 'msgpackr', 'left-pad'];
+    const declared = [...everything, '@tickwire/protocol', 'libsodium', 'msgpackr', 'left-pad'];
     const known = Object.fromEntries(packages.map((name) => [name, declared]));
     expect(checkPackages([file(path, text)], known)).toHaveLength(1);
   });
@@ -212,22 +226,31 @@ describe('planted violations', () => {
     ['protocol/src/wire/a.ts', '/// <reference types="node" />'],
   ])('Node: %s %s', (path, text) => expect(checkNode([file(path, text)])).toHaveLength(1));
 
-  it.each(['protocol/src/udp/socket.ts', 'server/src/listen.ts', 'client-node/src/connect.ts'])(
-    'Node: %s may',
-    (path) => expect(checkNode([file(path, "import 'node:dgram';")])).toEqual([]),
-  );
+  it.each([
+    'protocol/src/sodium/module.ts',
+    'protocol/src/token/issuer.ts',
+    'protocol/src/udp/socket.ts',
+    'server/src/listen.ts',
+    'client-node/src/connect.ts',
+  ])('Node: %s may', (path) => {
+    expect(checkNode([file(path, "import 'node:crypto';")])).toEqual([]);
+  });
 
-  it('msgpackr: nowhere, twice, elsewhere, by its main entry', () => {
-    const one = file(
-      'protocol/src/messages/a.ts',
-      "import 'msgpackr/pack';import 'msgpackr/unpack'",
-    );
-    const two = file('protocol/src/messages/b.ts', "import type { Packr } from 'msgpackr/pack';");
-    expect(checkPacker([one])).toEqual([]);
-    expect(checkPacker([])).toHaveLength(1);
-    expect(checkPacker([one, two])).toHaveLength(1);
-    expect(checkPacker([file('protocol/src/game/a.ts', one.text)])).toHaveLength(2);
-    expect(checkPacker([file(one.path.slice(9), "import 'msgpackr';")])).toHaveLength(1);
+  it.each([
+    ['msgpackr', 'messages', 'msgpackr/pack', 'msgpackr'],
+    ['libsodium', 'sodium', 'libsodium', 'libsodium/dist/modules-esm/libsodium.mjs'],
+  ])('%s: nowhere, twice, elsewhere, by another entry', (name, folder, entry, other) => {
+    const complaints = (...files: SourceFile[]) =>
+      checkGuests(files).filter((complaint) => complaint.includes(name));
+    const one = file(`protocol/src/${folder}/a.ts`, `import '${entry}';`);
+    const two = file(`protocol/src/${folder}/b.ts`, `import type { B } from '${entry}';`);
+    const elsewhere = file('protocol/src/game/a.ts', one.text);
+    expect(complaints(one)).toEqual([]);
+    expect(complaints()).toHaveLength(1);
+    expect(complaints(one, two)).toHaveLength(1);
+    expect(complaints(elsewhere)).toHaveLength(1);
+    expect(complaints(one, elsewhere)).toHaveLength(2);
+    expect(complaints(file(one.path.slice(9), `import '${other}';`))).toHaveLength(1);
   });
 
   it.each([

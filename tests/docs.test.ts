@@ -69,6 +69,10 @@ describe.each(pages)('docs/%s', (page) => {
     if (name === 'play.ts') expect(output).toContain('level complete in 64 pieces');
     if (name === 'talk-on-lte.ts') expect(output).toMatch(/^seed 5 \d+ lines said again$/m);
     if (name === 'hello.ts') expect(output).toBe('Hello, Ann. You are number 1.\n');
+    if (name === 'password.ts') expect(output).toBe('connect-credentials\n');
+    if (name === 'tokens.ts') expect(output).toBe('ann is here\nconnect-token-used\n');
+    if (name === 'resume.ts') expect(output).toMatch(/^1 is back\nstill 7 points$/m);
+    if (name === 'load.ts') expect(output).toBe('50 clients, 0 put off\n');
   });
 });
 

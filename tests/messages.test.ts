@@ -350,8 +350,23 @@ describe('ending', () => {
     expect(room.server.wakeAt()).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test('a client that falls silent is given up after the timeout', () => {
-    const room = new Room({}, { timeoutMs: 3000 });
+  test('a client that falls silent is away after the timeout, and given up after the grace', () => {
+    const room = new Room({}, { timeoutMs: 3000, resumeMs: 5000 });
+    room.join();
+    room.run(500);
+    room.cut(room.addresses[0]!, room.address);
+    room.run(2400);
+    expect([room.server.sessions.size, [...room.server.away].length]).toEqual([1, 0]);
+    room.run(1000);
+    expect([room.server.sessions.size, [...room.server.away].length]).toEqual([0, 1]);
+    room.run(4000);
+    expect(room.ends).toEqual([]);
+    room.run(1000);
+    expect(room.ends).toEqual(['1: timeout ']);
+  });
+
+  test('without a grace it is given up at once', () => {
+    const room = new Room({}, { timeoutMs: 3000, resumeMs: 0 });
     room.join();
     room.run(500);
     room.cut(room.addresses[0]!, room.address);

@@ -7,6 +7,7 @@ import {
   type MessageChannel,
   resolveChannel,
   type Sealer,
+  type SealerChain,
   TickwireError,
   Verdict,
 } from '@tickwire/protocol';
@@ -25,6 +26,11 @@ export class PlainSealer implements Sealer {
   }
 }
 
+/** The same sealer, generation after generation. */
+export function chainOf(sealer: Sealer): SealerChain {
+  return { next: () => sealer };
+}
+
 /** One end: a connection with one channel. */
 export class ConnectionEnd {
   readonly connection: Connection;
@@ -37,8 +43,8 @@ export class ConnectionEnd {
     });
     this.connection = new Connection({
       remoteId,
-      sealOutgoing: sealer,
-      openIncoming: sealer,
+      outgoing: chainOf(sealer),
+      incoming: chainOf(sealer),
       channels: [{ id: CHANNEL, channel: this.#channel }],
       nowMs: 0,
       sink: { closed() {}, ended() {} },

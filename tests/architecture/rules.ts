@@ -12,7 +12,9 @@ const LAYERS: Record<string, readonly string[]> = {
   messages: ['wire'],
   replication: ['wire'],
   game: ['wire', 'replication', 'messages'],
-  udp: ['wire', 'transport', 'session'],
+  sodium: ['wire'],
+  token: ['wire', 'session', 'sodium'],
+  udp: ['wire', 'transport', 'session', 'sodium'],
   'index.ts': ['wire', 'transport', 'session', 'messages', 'replication', 'game'],
 };
 
@@ -36,11 +38,16 @@ const PACKAGES: Record<string, { pure: readonly string[]; shell: readonly string
 
 /** The files that may touch Node: sockets, timers, clocks. All others are pure. */
 const SHELL =
-  /^packages\/(?:protocol\/src\/udp\/.+|server\/src\/(?:index|listen|server-statistics)\.ts|client-node\/src\/(?:index|connect)\.ts|cli\/src\/.+)$/;
+  /^packages\/(?:protocol\/src\/(?:sodium|token|udp)\/.+|server\/src\/(?:index|access-options|listen|listening-server|server-statistics)\.ts|client-node\/src\/(?:index|connect|connected-client|credential-options)\.ts|cli\/src\/.+)$/;
 
-/** The one folder whose one file may import the message packer, by these entry points. */
-const PACKER_FOLDER = 'packages/protocol/src/messages/';
-const PACKER_ENTRIES = ['msgpackr/pack', 'msgpackr/unpack'];
+/** Packages of others that protocol uses: each in one file of one folder, by these entry points. */
+const GUESTS: Record<string, { folder: string; entries: readonly string[] }> = {
+  msgpackr: {
+    folder: 'packages/protocol/src/messages/',
+    entries: ['msgpackr/pack', 'msgpackr/unpack'],
+  },
+  libsodium: { folder: 'packages/protocol/src/sodium/', entries: ['libsodium'] },
+};
 
 /** What a pure source never names: clocks, timers, chance, asynchrony, the process around it. */
 const IMPURE: readonly [string, RegExp][] = [
@@ -92,8 +99,8 @@ export function checkPackages(
     const declared = dependencies[name]?.includes(packageName(specifier)) === true;
     if (!declared) return [`${at} '${specifier}' is not declared by ${name}/package.json`];
     if (!isOurs(specifier)) {
-      const own = name === 'cli' || (name === 'protocol' && PACKER_ENTRIES.includes(specifier));
-      return own ? [] : [`${at} ${name} must not depend on '${specifier}'`];
+      const guest = name === 'protocol' && isGuest(specifier);
+      return name === 'cli' || guest ? [] : [`${at} ${name} must not depend on '${specifier}'`];
     }
     const allowed = isShell(from) ? [...graph.pure, ...graph.shell] : graph.pure;
     return allowed.includes(specifier) ? [] : [`${at} ${name} must not import '${specifier}'`];
@@ -110,16 +117,18 @@ export function checkNode(files: readonly SourceFile[]): string[] {
   });
 }
 
-/** Importing the message packer is the business of exactly one file. */
-export function checkPacker(files: readonly SourceFile[]): string[] {
-  const sites = allImports(files).filter((one) => packageName(one.specifier) === 'msgpackr');
-  const importers = [...new Set(sites.map((one) => one.from))];
-  const complaints = sites.flatMap(({ from, specifier, at }) => {
-    if (!from.startsWith(PACKER_FOLDER)) return [`${at} msgpackr outside of ${PACKER_FOLDER}`];
-    return PACKER_ENTRIES.includes(specifier) ? [] : [`${at} msgpackr by '${specifier}'`];
+/** Importing a package of others is the business of exactly one file. */
+export function checkGuests(files: readonly SourceFile[]): string[] {
+  return Object.entries(GUESTS).flatMap(([name, { folder, entries }]) => {
+    const sites = allImports(files).filter((one) => packageName(one.specifier) === name);
+    const importers = [...new Set(sites.map((one) => one.from))];
+    const complaints = sites.flatMap(({ from, specifier, at }) => {
+      if (!from.startsWith(folder)) return [`${at} ${name} outside of ${folder}`];
+      return entries.includes(specifier) ? [] : [`${at} ${name} by '${specifier}'`];
+    });
+    if (importers.length === 1) return complaints;
+    return [...complaints, `${name} is imported by ${importers.length} files: ${importers.join()}`];
   });
-  if (importers.length === 1) return complaints;
-  return [...complaints, `msgpackr is imported by ${importers.length} files: ${importers.join()}`];
 }
 
 /** Pure sources name no clock, timer, chance, asynchrony, process or console. */
@@ -221,6 +230,10 @@ function packageOf(path: string): string | undefined {
 
 function packageName(specifier: string): string {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+}
+
+function isGuest(specifier: string): boolean {
+  return Object.values(GUESTS).some(({ entries }) => entries.includes(specifier));
 }
 
 function isOurs(specifier: string): boolean {

@@ -7,12 +7,11 @@ import {
   BitWriter,
   type Channel,
   type ChannelPlan,
-  COOKIE_BYTES,
   Connection,
+  type ConnectionTuning,
   component,
   DATAGRAM_BYTES_MAX,
   defineGame,
-  deriveKey,
   EffectsWriter,
   edge,
   FRAGMENT_BYTES,
@@ -21,30 +20,36 @@ import {
   GameChannel,
   InputBlock,
   int,
-  KEY_BYTES,
-  KeyPurpose,
-  NONCE_BYTES,
+  KeyChain,
   quantise,
   RecordCodec,
   ReliableOrderedChannel,
   resolveChannel,
+  type SessionKeys,
   SnapshotHead,
   text,
   uint,
   Verdict,
-  writeAccept,
-  writeChallenge,
+  Way,
   writeChangeHead,
   writeEnter,
   writeGroupHead,
   writeGroupsEnd,
   writeLeave,
-  writeProof,
-  writeRefusal,
-  writeRequest,
   writeWholeHead,
 } from '@tickwire/protocol';
-import { nodeCrypto } from '@tickwire/protocol/udp';
+import {
+  accept,
+  CLIENT_ID,
+  challenge,
+  crypto,
+  makeToken,
+  prove,
+  refuse,
+  request,
+  SERVER_ID,
+  written as writtenTo,
+} from './handshake-conversation.ts';
 
 /** Has a field of every kind. */
 export const game = defineGame({
@@ -71,17 +76,10 @@ export const game = defineGame({
 });
 
 const EPOCH = 1;
-const CLIENT_ID = 0x11223344;
-const SERVER_ID = 0xabcd0000;
 /** Neither end's clock shows on the wire, so any number does. */
 export const START_MS = 5000;
-
-const counting = (length: number, first: number) =>
-  Uint8Array.from({ length }, (_, i) => first + i);
-const nonce = counting(NONCE_BYTES, 0x10);
-const cookie = counting(COOKIE_BYTES, 0x30);
-const clientKey = counting(KEY_BYTES, 0x50);
-const serverKey = counting(KEY_BYTES, 0x80);
+/** Between two packets. */
+const STEP_MS = 2.5;
 
 /** Hands bodies made elsewhere to a connection, one a packet. */
 class PreparedChannel implements Channel {
@@ -110,23 +108,23 @@ class PreparedChannel implements Channel {
   close(): void {}
 }
 
-/** One side of a connection that this conversation's handshake has opened. */
+/** One side of a connection under the keys of a handshake. */
 export function openConnection(
   side: 'client' | 'server',
+  { clientToServer, serverToClient }: SessionKeys,
   channels: readonly ChannelPlan[],
-  keepAliveMs?: number,
+  tuning: ConnectionTuning = {},
 ): Connection {
-  const key = (purpose: number) => deriveKey(nodeCrypto, purpose, clientKey, serverKey, nonce);
-  const up = nodeCrypto.sealer(key(KeyPurpose.clientToServer));
-  const down = nodeCrypto.sealer(key(KeyPurpose.serverToClient));
+  const up = new KeyChain(crypto, clientToServer);
+  const down = new KeyChain(crypto, serverToClient);
   return new Connection({
+    ...tuning,
     remoteId: side === 'client' ? SERVER_ID : CLIENT_ID,
-    sealOutgoing: side === 'client' ? up : down,
-    openIncoming: side === 'client' ? down : up,
+    outgoing: side === 'client' ? up : down,
+    incoming: side === 'client' ? down : up,
     channels,
     sink: { closed() {}, ended() {} },
     nowMs: START_MS,
-    keepAliveMs,
   });
 }
 
@@ -153,19 +151,17 @@ class End {
   readonly messages = new ReliableOrderedChannel(limits, () => {});
   readonly connection: Connection;
 
-  constructor(side: 'client' | 'server') {
-    this.connection = openConnection(side, [
+  constructor(side: 'client' | 'server', keys: SessionKeys, rotateAfterPackets: number) {
+    const channels = [
       { id: GameChannel.events, channel: this.events, priority: 2 },
       { id: GameChannel.state, channel: this.state, priority: 1 },
       { id: GameChannel.messages, channel: this.messages },
-    ]);
+    ];
+    this.connection = openConnection(side, keys, channels, { rotateAfterPackets });
   }
 }
 
-function written(write: (out: Uint8Array) => number): Uint8Array {
-  const out = new Uint8Array(DATAGRAM_BYTES_MAX);
-  return out.slice(0, write(out));
-}
+const written = (write: (out: Uint8Array) => number) => writtenTo(DATAGRAM_BYTES_MAX, write);
 
 function bitsWritten(write: (bits: BitWriter) => void): Uint8Array {
   return written((out) => {
@@ -262,46 +258,53 @@ function sendEvent(end: End, bytes: Uint8Array): void {
   end.events.send(bytes, 0, bytes.length);
 }
 
-/** Every datagram by the name that PROTOCOL.md gives it, in the order in which they travel. */
+/** Every datagram by the name that PROTOCOL.md gives it, in the order in which they stand there. */
 export function converse(): Map<string, Uint8Array> {
-  const hello = { game, nonce, clientId: CLIENT_ID, clientKey };
-  const acceptKey = deriveKey(nodeCrypto, KeyPurpose.accept, clientKey, serverKey, nonce);
-  const said = new Map([
-    ['request', written((out) => writeRequest(out, 0, hello))],
-    ['challenge', written((out) => writeChallenge(out, 0, nonce, cookie))],
-    ['proof', written((out) => writeProof(out, 0, hello, cookie))],
-    ['refuse', written((out) => writeRefusal(out, 0, nonce, 'refused', 'später'))],
-    [
-      'accept',
-      written((out) => writeAccept(out, 0, nonce, SERVER_ID, serverKey, nodeCrypto, acceptKey)),
-    ],
+  const proof = prove(game, { way: Way.open });
+  const accepted = accept(proof);
+  const { id, secret } = accepted.keys.resume;
+  return new Map([
+    ['request', request(game)],
+    ['challenge', challenge()],
+    ['proof', proof.bytes],
+    ['accept', accepted.bytes],
+    ['refuse', refuse()],
+    ['proof-token', prove(game, makeToken(game).credential).bytes],
+    ['proof-resume', prove(game, { way: Way.resume, id, secret }).bytes],
+    ...packets(accepted.keys),
   ]);
-  for (const [name, bytes] of packets()) said.set(name, bytes);
-  return said;
 }
 
-function packets(): [name: string, bytes: Uint8Array][] {
-  const client = new End('client');
-  const server = new End('server');
+/** The last of the client's packets and the last two of the server's are of generation 1. */
+const CLIENT_ROTATES_AFTER = 4;
+const SERVER_ROTATES_AFTER = 5;
+const PATH_DATA = 0xd4c3b2a1;
+
+function packets(keys: SessionKeys): [name: string, bytes: Uint8Array][] {
+  const client = new End('client', keys, CLIENT_ROTATES_AFTER);
+  const server = new End('server', keys, SERVER_ROTATES_AFTER);
+  const said: [name: string, bytes: Uint8Array][] = [];
   let nowMs = START_MS;
-  const send = (from: End, to: End | undefined) => {
-    const bytes = sendOne(from.connection, nowMs);
-    if (to !== undefined) take(to.connection, nowMs, bytes);
-    nowMs += 2.5;
-    return bytes;
+  const pass = (name: string, to: End, bytes: Uint8Array) => {
+    take(to.connection, nowMs, bytes);
+    said.push([name, bytes]);
+    nowMs += STEP_MS;
   };
-  const ping = send(client, server);
+  const send = (name: string, from: End, to: End) =>
+    pass(name, to, sendOne(from.connection, nowMs));
+  send('ping', client, server);
   sendEvent(
     server,
     written((out) => writeEnter(out, EPOCH, 65529, 0xc0ffee)),
   );
-  const enter = send(server, client);
+  send('enter', server, client);
   client.state.body = inputs(65534, -1, [[0, 0, 0, 0]]);
-  const input = send(client, server);
+  send('input', client, server);
   server.state.body = firstSnapshot();
-  send(server, undefined);
+  sendOne(server.connection, nowMs);
+  nowMs += STEP_MS;
   server.state.body = firstSnapshot();
-  const whole = send(server, client);
+  send('snapshot-whole', server, client);
   client.state.body = inputs(65537, 65529.75, [
     [-1, -0.1, 1, 1],
     [1, 0.5, 0, 0],
@@ -309,27 +312,21 @@ function packets(): [name: string, bytes: Uint8Array][] {
     [0, 0, 0, 0],
   ]);
   sendMessage(client, { line: 'olé', loud: true, score: -70000 });
-  const inputsAndMessage = send(client, server);
+  send('inputs-and-message', client, server);
   server.state.body = secondSnapshot();
   sendEffects(server);
-  const changes = send(server, client);
+  send('snapshot-change', server, client);
+  const asks = (out: Uint8Array) =>
+    server.connection.writePathChallenge(nowMs, out, 0, DATAGRAM_BYTES_MAX, PATH_DATA);
+  pass('path-challenge', client, written(asks));
+  send('path-response', client, server);
   sendEvent(
     server,
     written((out) => writeLeave(out, EPOCH)),
   );
-  const leave = send(server, client);
+  send('leave', server, client);
   client.connection.close(nowMs, 'closed', 'bye');
-  const close = send(client, server);
-  const reply = send(server, client);
-  return [
-    ['ping', ping],
-    ['enter', enter],
-    ['input', input],
-    ['snapshot-whole', whole],
-    ['inputs-and-message', inputsAndMessage],
-    ['snapshot-change', changes],
-    ['leave', leave],
-    ['close', close],
-    ['close-reply', reply],
-  ];
+  send('close', client, server);
+  send('close-reply', server, client);
+  return said;
 }

@@ -1,20 +1,23 @@
 // Reads a conversation of datagrams and says what stands in them. Written from PROTOCOL.md alone, and so shares nothing
 // with the code that it checks: no import from the packages. Whatever the page forbids throws.
 
-import { createHmac } from 'node:crypto';
+import { HandshakeReader, nextKey, REASONS, type Secrets } from './handshake-reader.ts';
+import { open } from './primitives.ts';
 import { RecordReader } from './records.ts';
 import { type Field, type Row, readField, readRecord, readSchema, type Schema } from './schema.ts';
-import { BitSource, ByteSource, demand, expand, hex, hex32, readMessagePack } from './sources.ts';
+import {
+  BitSource,
+  ByteSource,
+  demand,
+  expand,
+  hex,
+  hex32,
+  readMessagePack,
+  utf8,
+} from './sources.ts';
 
-const REASONS = [
-  ...['closed', 'kicked', 'shutdown', 'timeout', 'error', 'refused'],
-  ...['full', 'version', 'game', 'unreachable', 'aborted', 'overflow'],
-];
-const MAGIC = '544b5752';
-const TAG_BYTES = 16;
+const DATA_HEAD_BYTES = 7;
 
-const mac = (key: Uint8Array, ...parts: Uint8Array[]) =>
-  createHmac('sha256', key).update(Buffer.concat(parts)).digest().subarray(0, TAG_BYTES);
 /** Ascending numbers; three and more in a row as `a to b`. */
 function ranges(numbers: readonly number[]): string {
   const parts: string[] = [];
@@ -25,7 +28,6 @@ function ranges(numbers: readonly number[]): string {
   }
   return parts.join(' and ');
 }
-const utf8 = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
 const list = (fields: readonly Field[], bits: BitSource) =>
   fields.map((field) => `${field[0]} ${readField(bits, field)}`).join(', ');
 
@@ -39,135 +41,97 @@ function sayItem(item: unknown): unknown {
 /** What is known of the packets in one direction. */
 interface Direction {
   readonly to: 'server' | 'client';
-  readonly purpose: number;
   newest: number;
+  /** Of the present generation; undefined before the first packet. */
+  key: Uint8Array | undefined;
+  generation: number;
   /** By channel. */
   readonly records: Map<number, RecordReader>;
 }
 
-const direction = (to: Direction['to'], purpose: number): Direction => ({
+const direction = (to: Direction['to']): Direction => ({
   to,
-  purpose,
   newest: -1,
+  key: undefined,
+  generation: 0,
   records: new Map(),
 });
 
 /** See the head of the file. */
 export class Decoder {
   readonly #schema: Schema;
-  readonly #up = direction('server', 1);
-  readonly #down = direction('client', 2);
-  #nonce: Uint8Array = new Uint8Array(16);
-  #cookie: Uint8Array = new Uint8Array(0);
-  #clientKey: Uint8Array = new Uint8Array(0);
-  #serverKey: Uint8Array = new Uint8Array(0);
-  #clientId = 0;
-  #serverId = 0;
+  readonly #handshake: HandshakeReader;
+  readonly #up = direction('server');
+  readonly #down = direction('client');
+  #clear: Uint8Array | undefined;
   #epoch = -1;
   #tick = 0;
   /** Rows told, by 'id@tick'. */
   readonly #rows = new Map<string, { row: Row; yours: boolean }>();
 
-  constructor(schemaText: string) {
+  constructor(schemaText: string, secrets: Secrets) {
     this.#schema = readSchema(schemaText);
+    this.#handshake = new HandshakeReader(secrets);
+  }
+
+  /** What was sealed in the last datagram, opened; undefined = nothing. */
+  get clear(): Uint8Array | undefined {
+    return this.#clear;
+  }
+
+  /** The key schedule of the handshake so far, line by line. */
+  schedule(): string[] {
+    return this.#handshake.schedule();
   }
 
   /** The meaning of the next datagram, line by line. */
   decode(datagram: Uint8Array): string[] {
     demand(datagram.length <= 1472, 'at most 1472 bytes');
     const source = new ByteSource(datagram);
-    const readers = [
-      ...[undefined, () => this.#hello(source, false), () => this.#challenge(source)],
-      ...[() => this.#hello(source, true), () => this.#accept(datagram, source)],
-      ...[() => this.#refuse(source), () => this.#data(datagram, source)],
-    ];
-    const reader = readers[source.u(1)];
-    demand(reader !== undefined, 'a kind from 1 to 6, all other bits zero');
-    const lines = reader();
+    const first = source.u(1);
+    const kind = first & 15;
+    demand(kind >= 1 && kind <= 6, 'a kind from 1 to 6');
+    demand(
+      first === kind || first === 16 + 6,
+      'all other bits zero, but for the key phase of data',
+    );
+    this.#clear = undefined;
+    const data = kind === 6;
+    const lines = data
+      ? this.#data(datagram, source)
+      : this.#handshake.read(kind, datagram, source);
+    if (kind === 3) this.#clear = this.#handshake.clear;
     source.finish();
     return lines;
-  }
-
-  #hello(source: ByteSource, proof: boolean): string[] {
-    demand(source.left === 1199 && hex(source.take(4)) === MAGIC, '1200 bytes with the magic');
-    const versions = [source.u(1), source.u(1)] as const;
-    const lines = [proof ? 'kind = proof' : 'kind = request'];
-    if (proof) demand(versions[1] === 0, 'the reserved byte is zero');
-    lines.push(proof ? `version = ${versions[0]}` : `versions = ${versions.join(' to ')}`);
-    lines.push(`game id hash = ${hex32(source.u(4))}`, `schema digest = ${hex32(source.u(4))}`);
-    const nonce = source.take(16);
-    if (!proof) this.#nonce = nonce;
-    lines.push(proof ? this.#echo(nonce) : `nonce = ${hex(nonce)}`);
-    if (proof) lines.push(...this.#proof(source));
-    const padding = source.rest();
-    demand(
-      padding.every((byte) => byte === 0),
-      'padding of zeros',
-    );
-    return [...lines, `padding = ${padding.length}`];
-  }
-
-  #proof(source: ByteSource): string[] {
-    demand(hex(source.take(20)) === hex(this.#cookie), 'the cookie of the challenge');
-    this.#clientId = source.u(4);
-    this.#clientKey = source.take(32);
-    demand(this.#clientId !== 0 && source.u(2) === 0, 'an id, and no token');
-    const key = `client key = ${hex(this.#clientKey)}`;
-    return ['cookie = returned', `client id = ${hex32(this.#clientId)}`, key];
-  }
-
-  #challenge(source: ByteSource): string[] {
-    const echo = this.#echo(source.take(16));
-    this.#cookie = source.take(20);
-    return ['kind = challenge', echo, `cookie = ${hex(this.#cookie)}`];
-  }
-
-  #accept(datagram: Uint8Array, source: ByteSource): string[] {
-    const echo = this.#echo(source.take(16));
-    this.#serverId = source.u(4);
-    this.#serverKey = source.take(32);
-    const tag = mac(this.#key(3), datagram.subarray(0, 53));
-    demand(this.#serverId !== 0 && hex(source.take(16)) === hex(tag), 'an id and the tag');
-    const lines = ['kind = accept', echo, `server id = ${hex32(this.#serverId)}`];
-    return [...lines, `server key = ${hex(this.#serverKey)}`, 'tag = valid'];
-  }
-
-  #refuse(source: ByteSource): string[] {
-    const echo = this.#echo(source.take(16));
-    const reason = REASONS[source.u(1)];
-    demand(reason !== undefined && source.left <= 200, 'a reason, and at most 200 bytes of text');
-    return ['kind = refuse', echo, `reason = ${reason}`, `text = ${utf8(source.rest())}`];
-  }
-
-  #echo(nonce: Uint8Array): string {
-    demand(hex(nonce) === hex(this.#nonce), 'the nonce of the request');
-    return 'nonce = echoed';
-  }
-
-  #key(purpose: number): Uint8Array {
-    const half = (n: number) =>
-      mac(this.#clientKey, Uint8Array.of(purpose, n), this.#serverKey, this.#nonce);
-    return Buffer.concat([half(0), half(1)]);
   }
 
   #data(datagram: Uint8Array, source: ByteSource): string[] {
     demand(datagram.length >= 24, 'at least 24 bytes');
     const id = source.u(4);
-    const way = id === this.#serverId ? this.#up : this.#down;
-    demand(way === this.#up || id === this.#clientId, 'the id of one of the two');
+    const way = id === this.#handshake.serverId ? this.#up : this.#down;
+    demand(way === this.#up || id === this.#handshake.clientId, 'the id of one of the two');
     const sequence = expand(source.u(2), way.newest + 1);
     demand(sequence > way.newest, 'a sequence not seen');
+    this.#turn(way, datagram[0]! >> 4);
     way.newest = sequence;
-    const body = new ByteSource(source.take(source.left - TAG_BYTES));
-    const full = Buffer.alloc(8);
-    full.writeDoubleLE(sequence);
-    const tag = mac(this.#key(way.purpose), datagram.subarray(0, -TAG_BYTES), full);
-    demand(hex(source.take(TAG_BYTES)) === hex(tag), 'the tag fits');
+    const header = datagram.subarray(0, DATA_HEAD_BYTES);
+    this.#clear = open(way.key!, sequence, header, source.rest());
+    const body = new ByteSource(this.#clear);
     const lines = ['kind = data', `to = ${way.to}`, `sequence = ${sequence}`];
+    lines.push(`key = generation ${way.generation}`);
     lines.push(this.#ack(body, way === this.#up ? this.#down : this.#up));
     const seen = new Set<number>();
     while (body.left > 0) lines.push(...this.#section(body, way, seen));
-    return [...lines, 'tag = valid'];
+    return lines;
+  }
+
+  /** The vectors come in order, so the other phase is always that of the next generation. */
+  #turn(way: Direction, phase: number): void {
+    const { clientToServer, serverToClient } = this.#handshake;
+    way.key ??= way === this.#up ? clientToServer : serverToClient;
+    if (phase === way.generation % 2) return;
+    way.key = nextKey(way.key);
+    way.generation++;
   }
 
   #ack(body: ByteSource, way: Direction): string {
@@ -202,6 +166,10 @@ export class Decoder {
     seen.add(number);
     const head = `section ${number}${type >= 128 ? '' : ', may be skipped'}`;
     if (number === 64) return [`${head} = ping`];
+    if (number === 66 || number === 67) {
+      demand(content.length === 4, '4 bytes');
+      return [`${head} = path ${number === 66 ? 'challenge' : 'response'} ${hex(content)}`];
+    }
     if (number === 65) {
       const [reason = 0] = content;
       return [`${head} = close: ${REASONS[reason]}`, `text = ${utf8(content.subarray(1))}`];

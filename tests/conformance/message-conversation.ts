@@ -1,8 +1,10 @@
 // The second conversation of PROTOCOL.md: messages without a game, in channels of the kinds that the first does not show,
-// with fragments and a long ack. It goes on after the first one's handshake.
+// with fragments and a long ack, under a password.
 
-import { bytes, defineMessages, int, MessageChannels, uint } from '@tickwire/protocol';
+import { bytes, defineMessages, int, MessageChannels, uint, Way } from '@tickwire/protocol';
+import { stretchPassword } from '@tickwire/protocol/udp';
 import { openConnection, START_MS, sendOne, take } from './conversation.ts';
+import { accept, prove } from './handshake-conversation.ts';
 
 export const messages = defineMessages(
   {
@@ -18,6 +20,11 @@ export const messages = defineMessages(
   'vectors-2',
 );
 
+/** Two of its letters have another form, and that is the normal one. */
+export const password = 'gru\u0308ße ma\u030an';
+
+export const presharedKey = await stretchPassword(password, messages.idHash);
+
 /** Pings that are lost before anything arrives: with so many missing an ack needs a reach of 128. */
 const LOST_PINGS = 70;
 /** By then the rate allows another long packet. */
@@ -27,8 +34,10 @@ const INTERVAL_MS = 50;
 export function converseInMessages(): Map<string, Uint8Array> {
   const receiver = { message() {}, forgotten() {} };
   const said = new MessageChannels(messages, receiver);
-  const client = openConnection('client', said.plans(), 1);
-  const server = openConnection('server', new MessageChannels(messages, receiver).plans());
+  const proof = prove(messages, { way: Way.key, secret: presharedKey });
+  const { bytes: accepted, keys } = accept(proof);
+  const client = openConnection('client', keys, said.plans(), { keepAliveMs: 1 });
+  const server = openConnection('server', keys, new MessageChannels(messages, receiver).plans());
   let nowMs = START_MS;
   for (let n = 0; n < LOST_PINGS; n++) sendOne(client, nowMs++);
   const send = () => {
@@ -45,6 +54,8 @@ export function converseInMessages(): Map<string, Uint8Array> {
   said.forget('score', 3);
   const third = send();
   return new Map([
+    ['proof-key', proof.bytes],
+    ['accept-key', accepted],
     ['value-and-fragment', first],
     ['two-fragments', second],
     ['deletion-and-fragment', third],

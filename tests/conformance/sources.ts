@@ -6,6 +6,7 @@ export function demand(condition: boolean, what: string): asserts condition {
 }
 
 export const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+export const utf8 = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
 export const hex32 = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
 
 /** The number nearest to `nearest` with these low 16 bits (section 4). */

@@ -13,132 +13,101 @@ import {
   flag,
   int,
   quantise,
+  readConnectToken,
+  readToken,
   uint,
+  Way,
 } from '@tickwire/protocol';
 import { describe, expect, test } from 'vitest';
-import { converse, game } from './conversation.ts';
-import { Decoder } from './decoder.ts';
-import { converseInMessages, messages } from './message-conversation.ts';
+import { game } from './conversation.ts';
+import {
+  accept,
+  crypto,
+  generations,
+  makeToken,
+  prove,
+  tokenKey,
+} from './handshake-conversation.ts';
+import {
+  type Conversation,
+  conversations,
+  datagramVector,
+  decoderAt,
+  pairsVector,
+  passwordVector,
+  scheduleOf,
+  scheduleVector,
+  tokenVector,
+} from './made-vectors.ts';
+import { presharedKey } from './message-conversation.ts';
+import { agree, hash, publicKeyOf } from './primitives.ts';
 import * as page from './schema.ts';
+import { hex } from './sources.ts';
+import { readTokenText } from './token-reader.ts';
+import { print, readVectors, writeVector } from './vector-page.ts';
 
-interface Vector {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-  readonly hexLines: string;
-  readonly meaning: readonly string[];
-}
-
-/** The page has `00*n` for zeros that nobody wants to read. */
-function parseHex(text: string): Uint8Array {
-  const all = text.replaceAll(/00\*(\d+)/g, (_, count) => '00'.repeat(Number(count)));
-  return Uint8Array.from(Buffer.from(all.replaceAll(/\s/g, ''), 'hex'));
-}
-
-function parseVectors(markdown: string): Vector[] {
-  const blocks = markdown.matchAll(/^```vector name=(\S+)\n([\s\S]*?)^--\n([\s\S]*?)^```$/gm);
-  return [...blocks].map(([, name, hexLines, meaning]) => ({
-    name: name!,
-    bytes: parseHex(hexLines!),
-    hexLines: hexLines!,
-    meaning: meaning!.trimEnd().split('\n'),
-  }));
-}
-
-/** As the page prints it, so that a failure shows what would have to stand there. */
-function print(bytes: Uint8Array): string {
-  const pairs = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
-  const lines = pairs.split(/((?:00(?: |$)){21,})/).flatMap((part, n) => {
-    if (n % 2 === 1) return [`00*${part.match(/00/g)!.length}`];
-    return (part.match(/(?:.. ?){1,32}/g) ?? []).map((line) => line.trimEnd());
-  });
-  return [...lines, ''].join('\n');
-}
-
-const vectors = parseVectors(
+const vectors = readVectors(
   readFileSync(join(import.meta.dirname, '..', '..', 'PROTOCOL.md'), 'utf8'),
 );
-const find = (name: string) => vectors.findIndex((vector) => vector.name === name);
-const fields = vectors[find('fields')]!;
-
-/** A schema, what the code knows of it, and the datagrams of a conversation under it: on the page, and as sent. */
-interface Conversation {
-  readonly schema: Vector;
-  readonly text: string;
-  readonly declared: { readonly idHash: number; readonly digest: number };
-  readonly printed: readonly Vector[];
-  readonly sent: ReadonlyMap<string, Uint8Array>;
-  /** Datagrams that stand before them. */
-  readonly before: readonly Vector[];
-}
-
-function conversation(
-  [from, end]: readonly [from: string, end: string],
-  declared: Conversation['declared'],
-  sent: Conversation['sent'],
-  before: readonly Vector[] = [],
-): Conversation {
-  const schema = vectors[find(from)]!;
-  const text = schema.meaning[1]!.slice('text = '.length);
-  return {
-    schema,
-    text,
-    declared,
-    printed: vectors.slice(find(from) + 1, find(end)),
-    sent,
-    before,
-  };
-}
-const inGame = conversation(['schema', 'schema-messages'], game, converse());
-const handshake = inGame.printed.filter(({ meaning }) => meaning[0] !== 'kind = data');
-const inMessages = conversation(
-  ['schema-messages', 'fields'],
-  messages,
-  converseInMessages(),
-  handshake,
+const find = (name: string) => vectors.find((vector) => vector.name === name)!;
+const textOf = (of: { readonly schema: string }) =>
+  find(of.schema).meaning[1]!.slice('text = '.length);
+const gameText = textOf({ schema: 'schema' });
+const [inGame, inMessages] = conversations(gameText);
+const datagrams = [inGame, inMessages].flatMap((of) =>
+  of.sent.map(([name], index) => [name, of, index] as const),
 );
-const conversations = [inGame, inMessages];
-const printed = conversations.flatMap((of) =>
-  of.printed.map(({ name }, index) => [name, of, index] as const),
-);
+/** What stands between the datagrams, and what has no bytes. */
+const others = [pairsVector, scheduleVector(gameText), passwordVector, tokenVector()];
 
-/** The decoded lines of a conversation's vector `index`, of which the bytes may be others than the page's. */
-function decode(of: Conversation, index: number, bytes = of.printed[index]!.bytes): string[] {
-  const decoder = new Decoder(of.text);
-  for (const vector of [...of.before, ...of.printed.slice(0, index)]) decoder.decode(vector.bytes);
-  return decoder.decode(bytes);
-}
+/** The value of a line of a vector. */
+const lineOf = (vector: string, name: string) =>
+  find(vector)
+    .meaning.find((line) => line.startsWith(`${name} = `))!
+    .slice(name.length + 3);
 
 describe('the vectors of PROTOCOL.md', () => {
-  test('are all there, in order', () => {
-    const [first, second] = conversations.map(({ schema, sent }) => [schema.name, ...sent.keys()]);
-    expect(vectors.map(({ name }) => name)).toEqual([...first!, ...second!, 'fields']);
+  test('are all there', () => {
+    const made = [...others, ...datagrams.map(([name]) => ({ name }))].map(({ name }) => name);
+    const named = [...made, 'schema', 'schema-messages', 'fields'];
+    expect(vectors.map(({ name }) => name).sort()).toEqual(named.sort());
   });
 
-  test.each(conversations)('schema: both hashes, from the code and from the page', (of) => {
-    const { schema, text, declared } = of;
+  test('have the datagrams of each conversation in order', () => {
+    const names = new Set(datagrams.map(([name]) => name));
+    const printed = vectors.map(({ name }) => name).filter((name) => names.has(name));
+    expect(printed).toEqual([...names]);
+  });
+
+  test.each([inGame, inMessages])('$schema: both hashes, from the code and from the page', (of) => {
+    const schema = find(of.schema);
     const digests = (idHash: number, digest: number) =>
       print(new Uint8Array(Uint32Array.of(idHash, digest).buffer));
-    expect(digests(declared.idHash, declared.digest)).toBe(schema.hexLines);
-    const { id } = page.readSchema(text);
+    expect(digests(of.declared.idHash, of.declared.digest)).toBe(schema.bytes);
+    const { id } = page.readSchema(textOf(of));
     expect(`id = ${id}`).toBe(schema.meaning[0]);
-    expect(digests(page.digestOf(id), page.digestOf(text))).toBe(schema.hexLines);
+    expect(digests(page.digestOf(id), page.digestOf(textOf(of)))).toBe(schema.bytes);
   });
 
-  test.each(printed)('%s', (name, of, index) => {
-    expect(print(of.sent.get(name)!)).toBe(of.printed[index]!.hexLines);
-    expect(decode(of, index)).toEqual(of.printed[index]!.meaning);
+  test.each(others)('$name', (vector) => {
+    expect(writeVector(find(vector.name))).toBe(writeVector(vector));
   });
 
-  test.each(printed)('no byte of %s could be another one', (_name, of, index) => {
-    const { bytes, meaning } = of.printed[index]!;
+  test.each(datagrams)('%s', (name, of, index) => {
+    const made = datagramVector(of, textOf(of), index);
+    expect(writeVector(find(name))).toBe(writeVector(made));
+  });
+
+  test.each(datagrams)('no byte of %s could be another one', (name, of, index) => {
+    const bytes = of.sent[index]![1];
     for (let at = 0; at < bytes.length; at++) {
       const other = bytes.slice();
       other[at]! ^= 1 << (at % 8);
-      expect(outcome(of, index, other), `byte ${at}`).not.toEqual(meaning);
+      expect(outcome(of, index, other), `byte ${at}`).not.toEqual(find(name).meaning);
     }
   });
 
-  test.each(fields.meaning)('%s', (line) => {
+  test.each(find('fields').meaning)('%s', (line) => {
     const [, kind, list, value, q, meaning] = /^(\w+)\((.*)\) of (\S+) = (\S+) = (\S+)$/.exec(
       line,
     )!;
@@ -156,9 +125,76 @@ describe('the vectors of PROTOCOL.md', () => {
   });
 });
 
+describe('the keys', () => {
+  const key = (name: string) => Buffer.from(lineOf('pairs', name), 'hex');
+  const step = (name: string) => lineOf('key-schedule', name);
+
+  test('of the pairs belong together', () => {
+    for (const [secret, known] of ['si SI', 'ce CE', 'se SE'].map((names) => names.split(' '))) {
+      expect(hex(publicKeyOf(key(secret!)))).toBe(lineOf('pairs', known!));
+    }
+  });
+
+  test('es and ee are the same seen from the client', () => {
+    expect(hex(agree(key('ce'), key('SI')))).toBe(step('es'));
+    expect(hex(agree(key('ce'), key('SE')))).toBe(step('ee'));
+  });
+
+  test('are those that the code draws', () => {
+    const proof = prove(game, { way: Way.open });
+    const { keys } = accept(proof);
+    const { es, transcript } = proof.secrets;
+    const drawn: [name: string, value: Uint8Array][] = [
+      ['es', es],
+      ['transcript', transcript],
+      ['accept key', keys.accept],
+      ['resume id', keys.resume.id],
+      ['resume secret', keys.resume.secret],
+    ];
+    for (const way of ['clientToServer', 'serverToClient'] as const) {
+      const name = way === 'clientToServer' ? 'client to server' : 'server to client';
+      generations(keys[way]).forEach((value, n) => {
+        drawn.push([`${name}, generation ${n}`, value]);
+      });
+    }
+    for (const [name, value] of drawn) expect(hex(value), name).toBe(step(name));
+    expect(drawn).toHaveLength(scheduleOf(gameText).length - 4);
+  });
+
+  test('of a password: the code stretches it as the page says', () => {
+    expect(hex(presharedKey)).toBe(lineOf('password', 'pre-shared key'));
+  });
+
+  test('of a token: the code reads it, and what the client is given', () => {
+    const { credential, text } = makeToken(game);
+    const client = readTokenText(text);
+    expect(hex(client.sealed)).toBe(hex(credential.sealed));
+    for (const line of client.lines) expect(find('token').meaning).toContain(line);
+    expect(hex(readConnectToken(text).sealed)).toBe(hex(client.sealed));
+    const token = readToken(crypto, tokenKey, client.sealed, 0, client.sealed.length)!;
+    expect(hex(token.secret)).toBe(lineOf('token', 'secret'));
+    expect(token.userId).toBe(lineOf('token', 'user id'));
+  });
+
+  test('BLAKE2b of the decoder is that of the code, for each length of up to three blocks', () => {
+    const input = Uint8Array.from({ length: 300 }, (_, i) => i);
+    for (let length = 0; length <= input.length; length++) {
+      const own = Buffer.alloc(32);
+      crypto.hash(key('si'), input, 0, length, own, 0);
+      expect(hex(hash(key('si'), input.subarray(0, length)))).toBe(hex(own));
+    }
+  });
+
+  test('of one way in open nothing that another one sealed', () => {
+    const of = { ...inMessages, secrets: inGame.secrets };
+    expect(outcome(of, 0, of.sent[0]![1])).toEqual([]);
+  });
+});
+
 function outcome(of: Conversation, index: number, bytes: Uint8Array): string[] {
+  const decoder = decoderAt(of, textOf(of), index);
   try {
-    return decode(of, index, bytes);
+    return decoder.decode(bytes);
   } catch {
     return [];
   }

@@ -14,12 +14,21 @@ import hashlib
 import json
 import sys
 
+import handshake
 import wire
-from wire import Malformed, Refused, expand
+from primitives import open_sealed
+from wire import HEAD, PATH, PATH_CHALLENGE, PATH_RESPONSE, Malformed, Refused, expand
 
 WINDOW = 256
 PING, CLOSE = 64, 65
 COMPLAINTS_PRINTED = 200
+# A receiver takes so many packets a second [5].
+PACKETS_A_SECOND = 1000
+# A key is kept so long after the next one began, ms [4].
+KEY_KEPT = 500
+# Of path challenges [5].
+CHALLENGE_INTERVAL = 100
+WRONG_ANSWERS = 16
 
 
 class ReliableOut:
@@ -378,11 +387,71 @@ class Stay:
         self.taken = True
 
 
+class Keys:
+    """The keys of one direction, by generation [4]."""
+
+    def __init__(self, first):
+        self.keys = [first]
+
+    def __getitem__(self, generation):
+        while len(self.keys) <= generation:
+            self.keys.append(handshake.next_key(self.keys[-1]))
+        return self.keys[generation]
+
+
+class Sending:
+    """What the sender of a direction knows of its keys."""
+
+    def __init__(self):
+        self.generation = 0
+        self.first = 0
+
+
+class Receiving:
+    """What the receiver of a direction knows of its keys."""
+
+    def __init__(self):
+        self.generation = 0
+        self.first = 0
+        self.former = 0
+        self.newest = -1
+        self.changed = None
+
+    def choose(self, phase, sequence, now):
+        """(generation to try or None, what it is without one, whether the key may be forgotten)."""
+        if phase == self.generation & 1:
+            return (None, "stale", False) if sequence < self.former else (self.generation, None, False)
+        if sequence < self.first:
+            forgotten = now is None or self.changed is None or now - self.changed >= KEY_KEPT
+            return self.generation - 1, None, forgotten
+        return (None, "forged", False) if sequence <= self.newest else (self.generation + 1, None, False)
+
+    def take(self, generation, sequence, now):
+        if generation > self.generation:
+            self.generation = generation
+            self.former, self.first = self.first, sequence
+            self.changed = now
+        if generation == self.generation:
+            self.newest = max(self.newest, sequence)
+
+
+class Candidate:
+    """An address that may become the connection's [5]."""
+
+    def __init__(self, address):
+        self.address = address
+        self.data = None
+        self.wrong = 0
+
+
 class Sent:
     """What the decoder remembers of a packet that a side sent."""
 
     def __init__(self):
         self.data = None
+        # The body in clear.
+        self.body = None
+        self.generation = 0
         self.size = 0
         self.ids = []
         self.rows = []
@@ -393,7 +462,20 @@ class Side:
     def __init__(self, name, channels):
         self.name = name
         self.id = None
-        self.key = None
+        # Of what it sends.
+        self.keys = None
+        self.sending = Sending()
+        # Of what it receives.
+        self.receiving = Receiving()
+        # Of its peer, when it is a server.
+        self.address = None
+        self.candidate = None
+        self.challenged = None
+        self.noticed = None
+        self.bytes_from = {}
+        # Of the path challenge that is to be answered.
+        self.asked = None
+        self.arrivals = collections.deque()
         self.sent = []
         self.acked = set()
         self.size = 1200
@@ -440,8 +522,10 @@ class Decoder:
         self.now = None
         # The last packet that was decoded, for whoever wants to print it.
         self.last = None
-        self.shake = {"requests": [], "challenges": [], "proofs": [], "accepts": [], "heard": collections.Counter(),
-                      "said": collections.Counter(), "at": {}, "got": set(), "kept": {}}
+        self.shake = {"challenges": [], "heard": collections.Counter(), "said": collections.Counter(), "at": {},
+                      "got": set(), "kept": {}, "proofs": {}, "drawn": {}}
+        self.secrets = None
+        self.session = None
         self.with_handshake = True
 
     # Reading a capture
@@ -467,7 +551,7 @@ class Decoder:
         what = event["event"]
         self.late()
         if what == "sent":
-            self.on_sent(self.sides[event["from"]], bytes.fromhex(event["bytes"]))
+            self.on_sent(self.sides[event["from"]], bytes.fromhex(event["bytes"]), event)
         elif what == "received":
             self.on_received(self.sides[event["by"]], bytes.fromhex(event["bytes"]), event)
         elif what == "withheld":
@@ -482,8 +566,8 @@ class Decoder:
             raise ValueError("unknown event %s" % what)
 
     def header(self, header):
-        if header.get("format") != 1:
-            raise ValueError("the first line of a capture is its header, format 1")
+        if header.get("format") != 2:
+            raise ValueError("the first line of a capture is its header, format 2")
         self.options = header
         if header.get("schema"):
             self.schema = wire.Schema(header["schema"])
@@ -493,15 +577,36 @@ class Decoder:
             self.channels[channel["id"]] = channel
         for name in ("client", "server"):
             self.sides[name] = Side(name, header["channels"])
-        keys = header.get("keys")
-        if keys:
-            self.sides["client"].key = bytes.fromhex(keys["clientToServer"])
-            self.sides["server"].key = bytes.fromhex(keys["serverToClient"])
+        self.read_keys(header)
         ids = header.get("connectionIds")
         if ids:
             self.with_handshake = False
             for name in ids:
                 self.sides[name].id = ids[name]
+
+    def read_keys(self, header):
+        """Whatever of keys, root and secrets of the server the header has."""
+        keys, root, server = header.get("keys"), header.get("root"), header.get("server")
+        if keys:
+            self.use_keys(bytes.fromhex(keys["clientToServer"]), bytes.fromhex(keys["serverToClient"]))
+        if root:
+            self.session = handshake.Session(bytes.fromhex(root))
+            self.use_keys(self.session.client_to_server, self.session.server_to_client)
+        if server:
+            known = {name: bytes.fromhex(value) for name, value in server.items() if isinstance(value, str)}
+            resume = {bytes.fromhex(name): bytes.fromhex(value) for name, value in server.get("resume", {}).items()}
+            self.secrets = handshake.Secrets(known["identity"], known["fresh"], known.get("presharedKey"),
+                                             known.get("tokenKey"), resume)
+        if not (keys or root or server):
+            raise ValueError("the header has keys, a root or the secrets of the server")
+
+    def use_keys(self, client_to_server, server_to_client):
+        for name, key in (("client", client_to_server), ("server", server_to_client)):
+            keys = self.sides[name].keys
+            if keys is None:
+                self.sides[name].keys = Keys(key)
+            elif keys[0] != key:
+                self.complain(name, None, "the keys of the capture are those of the handshake")
 
     def complain(self, side, sequence, rule, detail=""):
         self.complaints.append({"line": self.line, "side": side, "sequence": sequence, "rule": rule,
@@ -515,7 +620,7 @@ class Decoder:
 
     def known(self, sender):
         def known(number):
-            if number in (PING, CLOSE):
+            if number in (PING, CLOSE) + PATH:
                 return True
             channel = self.channels.get(number)
             return channel is not None and channel.get("from", sender) in (sender, "both")
@@ -523,20 +628,20 @@ class Decoder:
 
     # What a side sends
 
-    def on_sent(self, side, data):
+    def on_sent(self, side, data, event):
         try:
             kind = wire.first_byte(data)
             if wire.SENDER_OF_KIND.get(kind, side.name) != side.name:
                 raise Malformed("a kind that this side may not send")
             if kind == 6:
-                self.sent_data(side, data)
+                self.sent_data(side, data, event)
             else:
                 self.counts["handshakes"] += 1
                 self.sent_handshake(side, wire.handshake(data), data)
         except Malformed as problem:
             self.complain(side.name, None, "malformed", str(problem))
 
-    def sent_data(self, side, data):
+    def sent_data(self, side, data, event):
         peer = self.peer(side)
         sequence = len(side.sent)
         sent = Sent()
@@ -553,24 +658,31 @@ class Decoder:
             self.warn(side.name, sequence, rule, detail)
 
         try:
-            packet = wire.Data(data, self.known(side.name))
+            phase, ident, low = wire.data_head(data)
+            if low != sequence & 0xffff:
+                complain("sequences count one by one", "%d on the wire" % low)
+            if peer.id is not None and ident != peer.id:
+                complain("the connection id is the receiver's", "0x%08x" % ident)
+            if self.with_handshake:
+                have = self.shake["got"] if side.name == "client" else self.shake["said"]
+                if "accept" not in have:
+                    complain("no data before the accept")
+            body = self.open_own(side, phase, sequence, data, complain)
+            if body is None:
+                return
+            sent.body, sent.generation = body, side.sending.generation
+            self.last["generation"], self.last["body"] = sent.generation, body
+            packet = wire.Data(body, self.known(side.name))
         except Malformed as problem:
             complain("malformed", str(problem))
             return
         self.last["packet"] = packet
-        if packet.wire_sequence != sequence & 0xffff:
-            complain("sequences count one by one", "%d on the wire" % packet.wire_sequence)
-        if peer.id is not None and packet.id != peer.id:
-            complain("the connection id is the receiver's", "0x%08x" % packet.id)
-        if self.with_handshake:
-            have = self.shake["got"] if side.name == "client" else self.shake["said"]
-            if "accept" not in have:
-                complain("no data before the accept")
-        self.last["tag"] = None
-        if side.key is not None:
-            self.last["tag"] = wire.data_tag(side.key, data, sequence) == packet.tag
-            if not self.last["tag"]:
-                complain("the tag fits")
+        self.counts["opened"] += 1
+        if PATH_CHALLENGE in packet.numbers:
+            self.check_challenge(side, packet, data, event, complain)
+            self.last["sections"] = [(n, b, None) for n, b, _ in packet.sections]
+            return
+        self.check_path(side, packet, event, complain)
         self.check_ack(side, packet, complain)
         if packet.unknown_must or packet.skipped:
             complain("section numbers are known", str(packet.unknown_must))
@@ -589,6 +701,60 @@ class Decoder:
             warn("a bare ack without anything new to ack")
         side.news = False
         side.deadlines = []
+
+    def open_own(self, side, phase, sequence, data, complain):
+        """The body of a packet that its sender has just sealed."""
+        if side.keys is None:
+            complain("the keys are known")
+            return None
+        sending = side.sending
+        if phase != sending.generation & 1:
+            if not any(n >= sending.first for n in side.acked):
+                complain("no next generation before a packet of the present one was acked", "from %d" % sending.first)
+            sending.generation += 1
+            sending.first = sequence
+            self.counts["rotations"] += 1
+        body = open_sealed(side.keys[sending.generation], sequence, data[:HEAD], data[HEAD:])
+        if body is None:
+            complain("the packet opens", "generation %d" % sending.generation)
+        return body
+
+    def check_challenge(self, side, packet, data, event, complain):
+        """A path challenge [5]."""
+        self.counts["challenges"] += 1
+        if side.name != "server":
+            complain("the server asks")
+        if packet.ack.sequence is not None or packet.numbers != {PATH_CHALLENGE} or len(data) != 30:
+            complain("a path challenge has no ack, one section and 30 bytes", "%d bytes" % len(data))
+        if self.now is not None:
+            if side.challenged is not None and self.now - side.challenged < CHALLENGE_INTERVAL - 0.1:
+                complain("100 ms between path challenges", "%.1f" % (self.now - side.challenged))
+            side.challenged = self.now
+        candidate = side.candidate
+        if "to" not in event:
+            return
+        if candidate is None or candidate.address != event["to"]:
+            complain("a path challenge goes to the candidate", str(event["to"]))
+            return
+        if candidate.data not in (None, packet.body(PATH_CHALLENGE)):
+            complain("the same bytes for every challenge to one candidate")
+        candidate.data = packet.body(PATH_CHALLENGE)
+        left = side.bytes_from.get(candidate.address, 0) - len(data)
+        if left < 0:
+            complain("a path challenge has a packet from there that is no shorter")
+        side.bytes_from[candidate.address] = left
+
+    def check_path(self, side, packet, event, complain):
+        """Where any other packet goes, and the answer to a challenge [5]."""
+        if side.name == "server" and "to" in event and side.address is not None and event["to"] != side.address:
+            complain("everything but a challenge goes to the address of the connection", str(event["to"]))
+        answer = packet.body(PATH_RESPONSE)
+        if answer != side.asked and not (side.closing or side.heard_close):
+            complain("the next packet answers the newest path challenge, and nothing else",
+                     "%s instead of %s" % (answer, side.asked))
+        if answer is not None:
+            self.counts["responses"] += 1
+        side.asked = None
 
     def check_ack(self, side, packet, complain):
         ack = packet.ack
@@ -656,7 +822,7 @@ class Decoder:
                 complain("a reason of section 13", str(body[0]))
             if len(body) > 201:
                 complain("the text of a close has at most 200 bytes")
-        elif number != PING:
+        elif number != PING and number not in PATH:
             if self.channels[number]["kind"] == "state":
                 if self.schema is not None:
                     detail = (self.sent_inputs if side.name == "client" else self.sent_snapshot)(
@@ -756,7 +922,36 @@ class Decoder:
         self.tally(side, sequence, verdict, allowed, why)
         if packet is None or verdict not in ("accepted", "refused"):
             return
+        newest = sequence > side.newest_received
         self.take(side, sequence, packet, verdict == "accepted")
+        if side.name == "server" and "address" in event:
+            self.move(side, packet, len(data), event["address"], newest, verdict == "accepted")
+
+    def move(self, side, packet, size, address, newest, kept):
+        """A change of the client's address [5]."""
+        if side.address is None:
+            side.address = address
+        side.bytes_from[address] = side.bytes_from.get(address, 0) + size
+        if address == side.address:
+            if newest:
+                side.candidate = None
+            return
+        waits = self.now is not None and side.noticed is not None and self.now - side.noticed < CHALLENGE_INTERVAL
+        if newest and not waits:
+            side.noticed = self.now
+            if side.candidate is None or side.candidate.address != address:
+                side.candidate = Candidate(address)
+        candidate = side.candidate
+        answer = packet.body(PATH_RESPONSE) if kept else None
+        if answer is None or candidate is None or candidate.address != address:
+            return
+        if candidate.data == answer:
+            self.counts["moves"] += 1
+            side.address, side.candidate = address, None
+            return
+        candidate.wrong += 1
+        if candidate.wrong >= WRONG_ANSWERS:
+            side.candidate = None
 
     def tally(self, side, sequence, verdict, allowed, why):
         if verdict is not None:
@@ -769,28 +964,35 @@ class Decoder:
         """(verdicts that are right, sequence, packet, why)."""
         if len(data) < 24:
             return {"malformed", "unknown"}, None, None, "size"
-        ident, low = wire.data_head(data)
+        phase, ident, low = wire.data_head(data)
         if side.id is not None and ident != side.id:
             return {"unknown"}, None, None, "connection id 0x%08x" % ident
+        if side.name == "client" and event.get("otherAddress"):
+            return {"unknown"}, None, None, "not from the server's address"
         sequence = expand(low, side.newest_received + 1)
+        # Down to `forged` the order is free. When a side that heard a close forgets it is not in the capture.
+        over = side.over or (side.close_acked and not side.heard_close)
+        gone = {"unexpected", "unknown"} if over or side.heard_close or side.closes >= 10 else set()
         if sequence < 0 or side.newest_received - sequence >= WINDOW:
-            return {"stale"}, sequence, None, "newest received is %d" % side.newest_received
+            return {"stale"} | gone, sequence, None, "newest received is %d" % side.newest_received
         if sequence in side.received:
-            return {"duplicate"}, sequence, None, "received before"
-        if side.over or (side.close_acked and not side.heard_close):
-            return {"unexpected", "unknown"}, sequence, None, "the connection is over"
-        if event.get("otherAddress"):
-            return {"unexpected"}, sequence, None, "another address"
+            return {"duplicate"} | gone, sequence, None, "received before"
+        if over:
+            return gone, sequence, None, "the connection is over"
         peer = self.peer(side)
-        if peer.key is not None:
-            if wire.data_tag(peer.key, data, sequence) != data[-16:]:
-                return {"forged"}, sequence, None, "the tag does not fit"
+        generation, without, forgotten = side.receiving.choose(phase, sequence, self.now)
+        if generation is None:
+            return {without} | gone, sequence, None, "no key is tried"
+        body = self.open_theirs(peer, generation, sequence, data)
+        if body is None:
+            return gone | {"forged"} | ({"stale"} if forgotten else set()), sequence, None, "it does not open"
+        if forgotten and event.get("verdict") == "stale":
+            return {"stale"}, sequence, None, "the key before may be forgotten"
         if sequence >= len(peer.sent) or peer.sent[sequence].data not in (None, data):
-            if peer.key is None:
-                return {"forged"}, sequence, None, "not what was sent"
             self.complain(side.name, sequence, "an authentic packet is one that was sent")
         try:
-            packet = wire.Data(data, self.known(peer.name))
+            packet = wire.Data(body, self.known(peer.name))
+            packet.generation = generation
             allowed, why = {"accepted"}, ""
             if packet.ack.sequence is not None:
                 ack = expand(packet.ack.sequence, max(len(side.sent) - 1, 0))
@@ -800,7 +1002,7 @@ class Decoder:
             if packet.unknown_must:
                 allowed, why = {"refused"}, "an unknown section"
             for number, body, _ in packet.sections:
-                if number in (PING, CLOSE):
+                if number in (PING, CLOSE) + PATH:
                     continue
                 try:
                     more = self.judge_section(side, number, body)
@@ -814,12 +1016,30 @@ class Decoder:
             if side.closing or side.heard_close:
                 if any(n < 64 for n in packet.numbers):
                     allowed, why = {"refused"}, "nothing is kept after a close"
-                if side.heard_close or side.closes >= 10:
-                    # When it forgets the connection is not in the capture.
-                    allowed = allowed | {"unexpected", "unknown"}
+                allowed = allowed | gone
+            if self.crowded(side):
+                allowed = allowed | {"limited"}
             return allowed, sequence, packet, why
         except Malformed as problem:
             return {"malformed"}, sequence, None, str(problem)
+
+    def open_theirs(self, peer, generation, sequence, data):
+        """The body of a packet that reached the other side, or None."""
+        sent = peer.sent[sequence] if sequence < len(peer.sent) else None
+        if sent is not None and sent.data == data and sent.body is not None and sent.generation == generation:
+            return sent.body
+        if peer.keys is None:
+            return None
+        self.counts["tried"] += 1
+        return open_sealed(peer.keys[generation], sequence, data[:HEAD], data[HEAD:])
+
+    def crowded(self, side):
+        if self.now is None:
+            return True
+        while side.arrivals and side.arrivals[0] <= self.now - 1000:
+            side.arrivals.popleft()
+        side.arrivals.append(self.now)
+        return len(side.arrivals) > PACKETS_A_SECOND
 
     def judge_section(self, side, number, body):
         if self.channels[number]["kind"] != "state":
@@ -839,6 +1059,7 @@ class Decoder:
 
     def take(self, side, sequence, packet, kept):
         side.received.add(sequence)
+        side.receiving.take(packet.generation, sequence, self.now)
         in_order = sequence == side.newest_received + 1
         side.newest_received = max(side.newest_received, sequence)
         if packet.ack.sequence is not None:
@@ -857,7 +1078,9 @@ class Decoder:
         for number, body, _ in packet.sections:
             if number == CLOSE:
                 side.heard_close = True
-            elif number != PING:
+            elif number == PATH_CHALLENGE:
+                side.asked = body
+            elif number != PING and number not in PATH:
                 self.take_section(side, number, body, sequence)
 
     def take_acks(self, side, ack):
@@ -914,8 +1137,12 @@ class Decoder:
                 shake["at"][kind] = (packet["nonce"], self.now)
             before = shake["kept"].get(kind)
             if before is not None and before[0]["nonce"] == packet["nonce"] and before[1] != data:
-                self.warn(side.name, None, "a repeated %s is the same" % kind)
+                complain("a repeated %s is the same" % kind)
             shake["kept"][kind] = (packet, data)
+            if not packet["lowest"] <= wire.WIRE_VERSION <= packet["highest"]:
+                complain("a %s names version 2" % kind)
+            if not packet["zero"]:
+                complain("padding is written as zero", kind)
             if self.schema is not None and (packet["game"], packet["digest"]) != (self.schema.game,
                                                                                   self.schema.digest):
                 complain("game id hash and schema digest are those of the schema")
@@ -928,41 +1155,61 @@ class Decoder:
             shake["said"]["answers"] += 1
             if shake["said"]["answers"] > shake["heard"]["request"] + shake["heard"]["proof"]:
                 complain("a server answers each packet of a stranger at most once")
-        if kind == "request":
-            if not packet["lowest"] <= wire.WIRE_VERSION <= packet["highest"]:
-                complain("a request holds version 1")
-        elif kind == "challenge":
-            pass
-        elif kind == "proof":
+        if kind == "challenge":
             if packet["version"] != wire.WIRE_VERSION:
-                complain("the version used is 1")
-            if packet["nonce"] + packet["cookie"] not in shake["challenges"]:
-                complain("the proof returns nonce and cookie of a challenge")
-            request = shake["kept"].get("request")
-            if request and (request[0]["game"], request[0]["digest"]) != (packet["game"], packet["digest"]):
-                complain("the proof names the game of the request")
-            self.sides["client"].id = packet["id"]
-            packet["echo"] = request is not None and request[0]["nonce"] == packet["nonce"]
-            packet["returned"] = packet["nonce"] + packet["cookie"] in shake["challenges"]
+                complain("the version chosen is 2", str(packet["version"]))
+            if self.secrets is not None and packet["key"] != self.secrets.identity_key:
+                complain("a challenge has the public key of the server's identity")
+        elif kind == "proof":
+            self.sent_proof(packet, data, complain)
         elif kind == "accept":
-            proof = shake["kept"].get("proof")
-            if proof is None:
-                return
-            client_key, nonce = proof[0]["key"], packet["nonce"]
-            packet["fits"] = wire.mac(wire.derive_key(3, client_key, packet["key"], nonce), data[:53]) == packet["tag"]
-            if not packet["fits"]:
-                complain("the tag of the accept fits")
-            before = shake["kept"].get("accept")
-            if before is not None and before[0]["nonce"] == nonce and before[1] != data:
+            self.sent_accept(packet, data, complain)
+
+    def sent_proof(self, packet, data, complain):
+        shake = self.shake
+        if packet["version"] != wire.WIRE_VERSION:
+            complain("the version used is 2")
+        if packet["nonce"] + packet["cookie"] not in shake["challenges"]:
+            complain("the proof returns nonce and cookie of a challenge")
+        request = shake["kept"].get("request")
+        same = ("game", "digest", "lowest", "highest")
+        if request and any(request[0][name] != packet[name] for name in same):
+            complain("the proof names the game and the versions of the request")
+        for name in ("id", "key"):
+            nonce = shake["drawn"].setdefault((name, packet[name]), packet["nonce"])
+            if nonce != packet["nonce"]:
+                complain("no part of a proof is used in another one", name)
+        self.sides["client"].id = packet["id"]
+        packet["echo"] = request is not None and request[0]["nonce"] == packet["nonce"]
+        packet["returned"] = packet["nonce"] + packet["cookie"] in shake["challenges"]
+        if self.secrets is not None and packet["nonce"] not in shake["proofs"]:
+            shake["proofs"][packet["nonce"]] = packet["proof"] = handshake.Proof(self.secrets, data)
+
+    def sent_accept(self, packet, data, complain):
+        shake = self.shake
+        before = shake["kept"].get("accept")
+        if before is not None and before[0]["nonce"] == packet["nonce"]:
+            if before[1] != data:
                 complain("the same accept is sent again")
-            shake["kept"]["accept"] = (packet, data)
-            shake["said"]["accept"] += 1
-            self.sides["server"].id = packet["id"]
-            for purpose, name in ((1, "client"), (2, "server")):
-                key = wire.derive_key(purpose, client_key, packet["key"], nonce)
-                if self.sides[name].key not in (None, key):
-                    complain("the keys of the capture are those of the handshake", name)
-                self.sides[name].key = key
+            return
+        shake["kept"]["accept"] = (packet, data)
+        shake["said"]["accept"] += 1
+        self.sides["server"].id = packet["id"]
+        proof = shake["proofs"].get(packet["nonce"])
+        if self.secrets is not None:
+            if proof is None:
+                complain("an accept answers a proof that opened")
+                return
+            if packet["key"] != self.secrets.fresh_key:
+                complain("an accept has the public key of the server's fresh pair")
+            self.session = proof.session(data)
+        if self.session is None:
+            return
+        packet["fits"] = self.session.accepts(data)
+        packet["root"] = self.session.root
+        if not packet["fits"]:
+            complain("the tag of the accept fits")
+        self.use_keys(self.session.client_to_server, self.session.server_to_client)
 
     def heard_handshake(self, side, packet):
         shake = self.shake
@@ -1008,6 +1255,11 @@ class Decoder:
                         for k, (_, r, b) in into.keys.items() if b is not None}
         out = {
             "packets": self.counts["packets"],
+            "opened": self.counts["opened"],
+            "tried": self.counts["tried"],
+            "rotations": self.counts["rotations"],
+            "challenges": self.counts["challenges"],
+            "moves": self.counts["moves"],
             "handshakes": self.counts["handshakes"],
             "received": self.counts["received"],
             "acksChecked": self.counts["acksChecked"],

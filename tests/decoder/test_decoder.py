@@ -3,6 +3,7 @@
     python3 test_decoder.py
 """
 
+import base64
 import json
 import math
 import os
@@ -12,7 +13,11 @@ import struct
 import sys
 
 import decoder
+import handshake
+import test_primitives
 import wire
+from primitives import BASE, seal, x25519
+from wire import HEAD, Malformed
 
 PROTOCOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "PROTOCOL.md")
 
@@ -27,18 +32,33 @@ def check(good, what):
 
 # The vectors
 
+def read_hex(text):
+    """Bytes, with the number of those that are not printed in their place; None = there are none."""
+    data, hidden = bytearray(), None
+    for word in text.split():
+        pair, _, count = word.partition("*")
+        if pair == "..":
+            hidden = len(data), int(count)
+        else:
+            data += bytes.fromhex(pair) * int(count or "1")
+    return bytes(data), hidden
+
+
 def read_vectors():
+    """(name, bytes, hidden part of them, what was sealed or None, lines)"""
     with open(PROTOCOL, encoding="utf-8") as page:
         text = page.read()
     out = []
     for name, block in re.findall(r"```vector name=([a-z-]+)\n(.*?)```", text, re.S):
-        head, _, tail = ("\n" + block).partition("\n--\n")
-        data = bytearray()
-        for word in head.split():
-            pair, _, count = word.partition("*")
-            data += bytes.fromhex(pair) * int(count or "1")
-        out.append((name, bytes(data), tail.rstrip("\n").split("\n")))
+        parts = ("\n" + block).split("\n--\n")
+        data, hidden = read_hex(parts[0])
+        clear = read_hex(parts[1])[0] if len(parts) == 3 else None
+        out.append((name, data, hidden, clear, parts[-1].rstrip("\n").split("\n")))
     return out
+
+
+def values(lines):
+    return dict(line.split(" = ", 1) for line in lines)
 
 
 def number(value):
@@ -109,6 +129,8 @@ def say_section(reader, kind, body, detail):
     schema = reader.schema
     if kind == 64:
         return ["section 64 = ping"]
+    if kind in wire.PATH:
+        return ["section %d = path %s %s" % (kind, "challenge" if kind == 66 else "response", body.hex())]
     if kind == 65:
         return ["section 65 = close: " + wire.REASONS[detail[0]], "text = " + detail[1]]
     if kind == 2 and "inputs" in detail:
@@ -154,25 +176,26 @@ def say_message(message):
                                    default=lambda b: "%d zero bytes" % len(b) if not any(b) else b.hex())
 
 
+def say_hello(packet):
+    return ["versions = %d to %d" % (packet["lowest"], packet["highest"]), "game id hash = 0x%08x" % packet["game"],
+            "schema digest = 0x%08x" % packet["digest"]]
+
+
 def say_handshake(packet):
     kind = packet["kind"]
     out = ["kind = " + kind]
-    if kind == "request":
-        out.append("versions = %d to %d" % (packet["lowest"], packet["highest"]))
-    if kind == "proof":
-        out.append("version = %d" % packet["version"])
     if kind in ("request", "proof"):
-        out.append("game id hash = 0x%08x" % packet["game"])
-        out.append("schema digest = 0x%08x" % packet["digest"])
+        out += say_hello(packet)
     out.append("nonce = " + (packet["nonce"].hex() if kind == "request" else "echoed"))
     if kind == "challenge":
-        out.append("cookie = " + packet["cookie"].hex())
+        out += ["version = %d" % packet["version"], "SI = " + packet["key"].hex(),
+                "cookie = " + packet["cookie"].hex()]
     if kind == "proof":
         check(packet["echo"] and packet["returned"], "the proof returns what it was given")
-        out += ["cookie = returned", "client id = 0x%08x" % packet["id"], "client key = " + packet["key"].hex()]
+        out += say_proof(packet["proof"])
     if kind == "accept":
-        out += ["server id = 0x%08x" % packet["id"], "server key = " + packet["key"].hex(),
-                "tag = " + ("valid" if packet["fits"] else "wrong")]
+        out += ["server id = 0x%08x" % packet["id"], "SE = " + packet["key"].hex(),
+                "tag = " + ("valid" if packet["fits"] else "wrong"), "root = " + packet["root"].hex()]
     if kind == "refuse":
         out += ["reason = " + wire.REASONS[packet["reason"]], "text = " + packet["text"]]
     if kind in ("request", "proof"):
@@ -180,14 +203,29 @@ def say_handshake(packet):
     return out
 
 
+def say_proof(proof, user=None):
+    packet = proof.packet
+    out = ["version = %d" % packet["version"], "cookie = returned", "client id = 0x%08x" % packet["id"],
+           "CE = " + packet["key"].hex(), "credential = %d bytes" % len(proof.credential),
+           "way = " + handshake.WAYS[proof.way]]
+    if proof.way:
+        out.append("binder = valid")
+    if proof.way == 2:
+        out.append("token = of " + user)
+    if proof.way == 3:
+        out.append("resume id = " + proof.rest.hex())
+    return out
+
+
 def say(reader):
     last = reader.last
     if "handshake" in last:
         return say_handshake(last["handshake"])
-    out = ["kind = data", "to = " + last["to"], "sequence = %d" % last["sequence"], say_ack(last)]
+    out = ["kind = data", "to = " + last["to"], "sequence = %d" % last["sequence"],
+           "key = generation %d" % last["generation"], say_ack(last)]
     for section in last["sections"]:
         out += say_section(reader, *section)
-    return out + ["tag = " + ("valid" if last["tag"] else "wrong")]
+    return out
 
 
 def fields_vector(lines):
@@ -214,55 +252,141 @@ def fields_vector(lines):
 
 def test_vectors():
     vectors = read_vectors()
-    check(len(vectors) >= 16, "PROTOCOL.md has vectors")
+    check(len(vectors) >= 31, "PROTOCOL.md has vectors")
+    page = {name: values(lines) for name, _, _, _, lines in vectors if name in LISTED}
     first = [{"id": 0, "kind": "reliable-ordered", "from": "server", "messageBytes": 1 << 18, "queueBytes": 1 << 20},
              {"id": 1, "kind": "reliable-ordered", "from": "both", "messageBytes": 1 << 18, "queueBytes": 1 << 20},
              {"id": 2, "kind": "state", "from": "both"}]
-    reader = None
-    for name, data, lines in vectors:
+    reader, sent = None, {}
+    for name, data, hidden, clear, lines in vectors:
         if name == "fields":
             fields_vector(lines)
-            continue
-        if lines[0].startswith("id = "):
-            reader = schema_vector(name, data, lines, reader, first)
-            continue
-        if lines[0] == "kind = data":
-            sender = "client" if lines[1] == "to = server" else "server"
-            due = int(lines[2].split()[-1])
-            while len(reader.sides[sender].sent) < due:
-                reader.event({"event": "withheld", "from": sender})
+        elif name in LISTED:
+            LISTED[name](page[name], reader, data, clear)
+        elif lines[0].startswith("id = "):
+            if reader is not None:
+                finish_vectors(reader)
+            reader = schema_vector(name, data, lines, page, first if reader is None else None)
+            if sent:
+                begin_again(reader, sent)
+        elif name in ("proof-token", "proof-resume"):
+            other_proof(reader, name, data, clear, lines, sent["accept"], page)
         else:
-            sender = "client" if lines[0] in ("kind = request", "kind = proof") else "server"
-        other = "server" if sender == "client" else "client"
-        reader.line += 1
-        before = len(reader.complaints)
-        # The refusal of the vectors answers the same proof as the accept: as if it had come twice.
-        if name == "refuse":
-            reader.event({"event": "received", "by": "server", "bytes": proof.hex()})
-        if name == "proof":
-            proof = data
-        try:
-            reader.event({"event": "sent", "from": sender, "bytes": data.hex()})
-            got = say(reader)
-        except Exception as error:
-            got = ["%s: %s" % (type(error).__name__, error)]
-        if name != "refuse":
-            reader.event({"event": "received", "by": other, "bytes": data.hex(), "verdict": "accepted"})
-        check(got == lines, "vector %s:\n  said %s\n  read %s" % (name, lines, got))
-        check(len(reader.complaints) == before, "vector %s: %s" % (name, reader.complaints[before:]))
+            sent[name] = datagram(reader, name, data, hidden, clear, lines, sent)
     finish_vectors(reader)
     return len(vectors)
 
 
-def schema_vector(name, data, lines, before, channels):
-    """A reader for the conversation under a schema; the second one goes on after the handshake of the first."""
-    header = {"format": 1, "schema": lines[1][len("text = "):], "channels": channels}
-    if before is not None:
-        finish_vectors(before)
-        sides = before.sides
-        header["connectionIds"] = {side: sides[side].id for side in sides}
-        header["keys"] = {"clientToServer": sides["client"].key.hex(), "serverToClient": sides["server"].key.hex()}
-        header["channels"] = wire.Schema(header["schema"]).channels
+def datagram(reader, name, data, hidden, clear, lines, sent):
+    """A datagram of a conversation; returns its bytes."""
+    if lines[0] == "kind = data":
+        sender = "client" if lines[1] == "to = server" else "server"
+        due = int(lines[2].split()[-1])
+        while len(reader.sides[sender].sent) < due:
+            reader.event({"event": "withheld", "from": sender})
+        if hidden is not None:
+            # Head and tag are printed. What is between them is sealed here, and the tag tells whether it is right.
+            head, printed = data[:hidden[0]], data
+            data = head + seal(reader.sides[sender].keys[int(lines[3][-1])], due, head, clear)
+            check(len(clear) == hidden[1] and head + data[-16:] == printed, "vector %s: head and tag" % name)
+    else:
+        sender = "client" if lines[0] in ("kind = request", "kind = proof") else "server"
+    other = "server" if sender == "client" else "client"
+    reader.line += 1
+    before = len(reader.complaints)
+    # The refusal of the vectors answers the same proof as the accept: as if it had come twice.
+    if name == "refuse":
+        reader.event({"event": "received", "by": "server", "bytes": sent["proof"].hex()})
+    try:
+        reader.event({"event": "sent", "from": sender, "bytes": data.hex()})
+        got = say(reader)
+    except Exception as error:
+        got = ["%s: %s" % (type(error).__name__, error)]
+    if name != "refuse":
+        reader.event({"event": "received", "by": other, "bytes": data.hex(), "verdict": "accepted"})
+    check(got == lines, "vector %s:\n  said %s\n  read %s" % (name, lines, got))
+    check(len(reader.complaints) == before, "vector %s: %s" % (name, reader.complaints[before:]))
+    last = reader.last
+    found = last.get("body")
+    if "handshake" in last and "proof" in last["handshake"]:
+        found = last["handshake"]["proof"].credential
+    check(found == clear, "vector %s: what was sealed" % name)
+    return data
+
+
+def other_proof(reader, name, data, clear, lines, accept, page):
+    """A proof beside the one that was accepted."""
+    try:
+        proof = handshake.Proof(reader.secrets, data)
+        got = ["kind = proof"] + say_hello(proof.packet) + ["nonce = echoed"] + say_proof(proof, page["token"]["user id"])
+        got.append("root = " + proof.session(accept).root.hex())
+        got.append("padding = %d" % proof.packet["padding"])
+        check(proof.credential == clear, "vector %s: what was sealed" % name)
+    except Malformed as problem:
+        got = [str(problem)]
+    check(got == lines, "vector %s:\n  said %s\n  read %s" % (name, lines, got))
+
+
+def begin_again(reader, sent):
+    """Request and challenge of the second handshake are those of the first but for hash and digest."""
+    hashes = struct.pack("<II", reader.schema.game, reader.schema.digest)
+    request = sent["request"][:7] + hashes + sent["request"][15:]
+    for sender, other, data in (("client", "server", request), ("server", "client", sent["challenge"])):
+        reader.event({"event": "sent", "from": sender, "bytes": data.hex()})
+        reader.event({"event": "received", "by": other, "bytes": data.hex()})
+
+
+def pairs_vector(page, *_):
+    for secret, public in (("si", "SI"), ("ce", "CE"), ("se", "SE")):
+        check(x25519(bytes.fromhex(page[secret]), BASE).hex() == page[public], "the pair " + secret)
+
+
+def schedule_vector(page, reader, *_):
+    proof = next(iter(reader.shake["proofs"].values()))
+    session = reader.session
+    steps = {"es": proof.es, "proof hash": proof.hash, "credential key": proof.credential_key, "ee": proof.ee,
+             "transcript": proof.transcript, "root": session.root, "accept key": session.accept_key,
+             "resume id": session.resume_id, "resume secret": session.resume_secret}
+    for name, side in (("client to server", "client"), ("server to client", "server")):
+        for n in range(3):
+            steps["%s, generation %d" % (name, n)] = reader.sides[side].keys[n]
+    check(page == {name: step.hex() for name, step in steps.items()}, "the key schedule: %s" % steps)
+
+
+def password_vector(page, *_):
+    check(page["salt"] == "tickwire password %d" % int(page["game id hash"], 16), "the salt of a password")
+    key = handshake.stretch(json.loads(page["password"]), int(page["game id hash"], 16))
+    check(key.hex() == page["pre-shared key"], "a password is stretched")
+
+
+def token_vector(page, reader, data, clear):
+    token = handshake.read_token(bytes.fromhex(page["token key"]), data)
+    check(token["clear"] == clear, "a token opens")
+    got = {"token id": token["id"].hex(), "issued at": str(token["issued"]), "expires at": str(token["expires"]),
+           "wire version": str(token["version"]), "game id hash": "0x%08x" % token["game"],
+           "timeout": "%d ms" % token["timeout"], "SI": token["identity"].hex(), "secret": token["secret"].hex(),
+           "user id": token["user"], "servers": " ".join(token["servers"]), "user data": token["data"].hex()}
+    check({**page, **got} == page, "a token is read: %s" % got)
+    own = struct.pack("<Q", token["expires"]) + token["secret"] + token["identity"]
+    listed = b"".join(bytes([len(name)]) + name.encode() for name in token["servers"])
+    own += bytes([len(token["servers"])]) + listed + struct.pack("<H", len(data)) + data
+    text = base64.urlsafe_b64encode(own).decode().rstrip("=")
+    check(page["text"] == "twc2." + text, "the text of a token")
+
+
+LISTED = {"pairs": pairs_vector, "key-schedule": schedule_vector, "password": password_vector, "token": token_vector}
+
+
+def schema_vector(name, data, lines, page, channels):
+    """A reader for the conversation under a schema, with what its server knows."""
+    server = {"identity": page["pairs"]["si"], "fresh": page["pairs"]["se"]}
+    if channels is None:
+        server["presharedKey"] = page["password"]["pre-shared key"]
+    else:
+        server["tokenKey"] = page["token"]["token key"]
+        server["resume"] = {page["key-schedule"]["resume id"]: page["key-schedule"]["resume secret"]}
+    text = lines[1][len("text = "):]
+    header = {"format": 2, "schema": text, "channels": channels or wire.Schema(text).channels, "server": server}
     reader = decoder.Decoder()
     reader.line = 1
     reader.event(header)
@@ -330,6 +454,7 @@ def record(part, ident, reliable):
 
 IDS = {"client": 0x11223344, "server": 0xabcd0001}
 KEYS = {"client": b"c" * 32, "server": b"s" * 32}
+ROTATE = 40
 CHANNELS = [
     {"id": 1, "kind": "reliable-ordered", "messageBytes": 20000, "queueBytes": 60000},
     {"id": 3, "kind": "reliable-unordered", "messageBytes": 20000, "queueBytes": 60000},
@@ -353,6 +478,7 @@ class Peer:
         self.flying = {}
         self.resend = []
         self.revisions = {}
+        self.key, self.generation, self.turned, self.told = KEYS[name], 0, 0, -1
 
     def say(self, channel, message):
         for part in cut(message):
@@ -360,6 +486,7 @@ class Peer:
             self.ids[channel] += 1
 
     def acked(self, newest, bits, reach):
+        self.told = max(self.told, newest)
         told = {newest} | {newest - 1 - n for n in range(reach) if bits[n]}
         for s in sorted(self.flying):
             if s in told:
@@ -376,12 +503,21 @@ class Peer:
             reach = min(256, max(64, (need + 63) // 64 * 64))
         body = world.hook("ack", self, ack_block(self.kept, self.newest, delay, reach))
         body += b"".join(world.hook("sections", self, sections))
-        data = b"\6" + struct.pack("<IH", IDS[world.other(self.name)], self.next & 0xffff) + body
-        data = world.hook("packet", self, data)
-        data += wire.mac(KEYS[self.name], data + struct.pack("<d", self.next))
-        data = world.hook("tagged", self, data)
+        head = struct.pack("<IH", IDS[world.other(self.name)], self.next & 0xffff)
+        data = world.hook("packet", self, bytes([6 + 16 * self.phase(world)]) + head + body)
+        key, header, body = self.key, data[:HEAD], data[HEAD:]
+        data = header + world.hook("sealed", self, seal(key, self.next, header, body))
+        world.sealed[self.name].append((data, body))
         self.next += 1
         return data
+
+    def phase(self, world):
+        """Every so many packets the next key, once one under the present was acked."""
+        due = self.next - self.turned >= ROTATE and self.told >= self.turned
+        if world.hook("turn", self, due):
+            self.key, self.turned = handshake.next_key(self.key), self.next
+            self.generation += 1
+        return self.generation & 1
 
     def flush(self, now, random):
         out, room = [], 1000
@@ -424,11 +560,12 @@ class World:
         self.faults = faults or {}
         self.fired = 0
         self.now = 0.0
-        self.lines = [{"format": 1, "channels": CHANNELS, "connectionIds": IDS,
+        self.lines = [{"format": 2, "channels": CHANNELS, "connectionIds": IDS,
                        "keys": {"clientToServer": KEYS["client"].hex(), "serverToClient": KEYS["server"].hex()}}]
         self.peers = {name: Peer(self, name) for name in IDS}
         self.steps, self.loss = steps, loss
         self.air = []
+        self.sealed = {name: [] for name in IDS}
 
     def other(self, name):
         return "server" if name == "client" else "client"
@@ -464,16 +601,16 @@ class World:
 
     def arrive(self, at, _, name, data):
         peer = self.peers[self.other(name)]
-        number = wire.expand(wire.data_head(data)[1], max(peer.received, default=-1) + 1)
+        number = wire.expand(wire.data_head(data)[2], max(peer.received, default=-1) + 1)
         verdict = "duplicate" if number in peer.received else "accepted"
-        genuine = wire.data_tag(KEYS[name], data, number) == data[-16:]
+        genuine = number < len(self.sealed[name]) and self.sealed[name][number][0] == data
         if verdict == "accepted" and not genuine:
             verdict = "forged"
         if verdict == "accepted":
             peer.received.add(number)
             peer.kept[number] = at
             peer.newest = max(peer.kept)
-            packet = wire.Data(data, lambda n: True) if not self.fired else None
+            packet = wire.Data(self.sealed[name][number][1], lambda n: True) if not self.fired else None
             if packet is not None and packet.ack.sequence is not None:
                 peer.acked(wire.expand(packet.ack.sequence, peer.next - 1), packet.ack.history, packet.ack.reach)
         self.lines.append({"event": "received", "by": peer.name, "atMs": at, "bytes": data.hex(), "verdict": verdict})
@@ -546,11 +683,12 @@ FAULTS = {
     "a long varint": ("packet", lambda p, d: d + b"\xc0\x80\0", "shortest"),
     "a wrong connection id": ("packet", lambda p, d: d[:1] + b"\1\2\3\4" + d[5:], "connection id"),
     "a left out sequence": ("packet", lambda p, d: d[:5] + struct.pack("<H", p.next + 1) + d[7:], "one by one"),
-    "a wrong tag": ("tagged", lambda p, d: d[:-1] + bytes([d[-1] ^ 1]), "tag fits"),
-    "a tag over an integer": ("tagged", lambda p, d: d[:-16] + wire.mac(KEYS[p.name], d[:-16] + struct.pack(
-        "<Q", p.next)), "tag fits"),
+    "a wrong tag": ("sealed", lambda p, d: d[:-1] + bytes([d[-1] ^ 1]), "packet opens"),
+    "a body that was changed": ("sealed", lambda p, d: bytes([d[0] ^ 1]) + d[1:], "packet opens"),
+    "a body in clear": ("sealed", lambda p, d: bytes(len(d)), "packet opens"),
+    "a key too early": ("turn", lambda p, due: due or 0 < p.turned > p.told, "no next generation before"),
     "a reserved bit of the first byte": ("packet", lambda p, d: b"\x26" + d[1:], "reserved"),
-    "key phase 1": ("packet", lambda p, d: b"\x16" + d[1:], "key phase"),
+    "the other key phase": ("packet", lambda p, d: bytes([d[0] ^ 16]) + d[1:], "packet opens"),
     "kind 0": ("packet", lambda p, d: b"\0" + d[1:], "unknown kind"),
     "a fragment of a wrong index": ("record", lambda p, r: fragment_index(r), "fragments|same|last fragment"),
     "a record id that leaves one out": ("record", lambda p, r: struct.pack(
@@ -583,6 +721,8 @@ def test_faults():
         for name in IDS:
             check(len(summary["messages"][name]["1"]) > 5, "messages are put together")
             check(summary["verdicts"][name].get("duplicate", 0) > 0, "duplicates came")
+        check(summary["rotations"] >= 8, "keys were changed: %d" % summary["rotations"])
+        check(summary["opened"] == summary["packets"], "every packet was opened")
         sound += summary["packets"]
     for name, (hook, fault, expected) in FAULTS.items():
         world = World(7, {hook: fault}, steps=130)
@@ -634,23 +774,21 @@ def test_edited_captures():
 
 # The handshake
 
-def capture_of_vectors():
-    return {name: (data, lines) for name, data, lines in read_vectors()}
-
-
 def test_handshake():
     """The handshake of the vectors, with one thing changed."""
-    vectors = capture_of_vectors()
+    vectors = {name: data for name, data, _, _, _ in read_vectors()}
+    page = {name: values(lines) for name, _, _, _, lines in read_vectors() if name in LISTED}
     names = [("client", "request"), ("server", "challenge"), ("client", "proof"), ("server", "accept"),
              ("client", "ping")]
 
-    def run(edits=None, twice=(), gap=250.0):
-        lines = [{"format": 1, "channels": []}]
+    def run(edits=None, twice=(), gap=250.0, server=None):
+        secrets = {"identity": page["pairs"]["si"], "fresh": page["pairs"]["se"], **(server or {})}
+        lines = [{"format": 2, "channels": [], "server": secrets}]
         now = 0.0
         for sender, name in names:
             for _ in range(2 if name in twice else 1):
                 now += gap
-                data = bytearray(vectors[name][0])
+                data = bytearray(vectors[name])
                 for at, value in (edits or {}).get(name, []):
                     data[at] = value
                 lines.append({"event": "sent", "from": sender, "atMs": now, "bytes": data.hex()})
@@ -662,19 +800,42 @@ def test_handshake():
     for what, edits, expected in [
         ("padding", {"request": [(1199, 1)]}, "padding"),
         ("magic", {"request": [(1, 0)]}, "magic"),
+        ("range of versions", {"request": [(6, 3)]}, "versions of the request"),
         ("nonce", {"challenge": [(1, 0)]}, "nonce"),
-        ("cookie", {"proof": [(31, 0)]}, "cookie"),
-        ("client id", {"proof": [(n, 0) for n in range(51, 55)]}, "client id 0"),
-        ("reserved", {"proof": [(6, 1)]}, "reserved"),
-        ("token", {"proof": [(87, 1)]}, "token"),
+        ("version chosen", {"challenge": [(17, 1)]}, "version chosen"),
+        ("identity", {"challenge": [(18, 0)]}, "server's identity"),
+        ("cookie", {"proof": [(32, 0)]}, "cookie"),
+        ("client id", {"proof": [(n, 0) for n in range(52, 56)]}, "client id 0"),
+        ("version", {"proof": [(31, 3)]}, "version used"),
+        ("CE", {"proof": [(56, 0)]}, "does not open"),
+        ("CE of low order", {"proof": [(n, 0) for n in range(56, 88)]}, "all zero"),
+        ("credential length", {"proof": [(88, 0)]}, "credential length"),
+        ("long credential", {"proof": [(88, 0x47), (89, 4)]}, "credential length"),
+        ("credential", {"proof": [(90, 0)]}, "does not open"),
+        ("credential tag", {"proof": [(106, 0)]}, "does not open"),
+        ("padding of the proof", {"proof": [(107, 1)]}, "padding"),
+        ("SE", {"accept": [(21, 0)]}, "fresh pair"),
         ("accept tag", {"accept": [(68, 0)]}, "accept fits"),
-        ("version", {"proof": [(5, 2)]}, "version used"),
-        ("data tag", {"ping": [(25, 0)]}, "tag fits"),
+        ("server id", {"accept": [(17, 1)]}, "accept fits"),
+        ("data tag", {"ping": [(25, 0)]}, "packet opens"),
+        ("key phase", {"ping": [(0, 0x16)]}, "packet opens"),
     ]:
         got = run(edits)
         check(any(expected in r for r in got), "handshake with a wrong %s: %s" % (what, got))
     check(any("200 ms" in r for r in run(twice=("request",), gap=150.0)), "a request repeated too soon")
     check(any("at most once" in r for r in run(twice=("challenge",))), "two challenges for a request")
+    for name in ("identity", "fresh"):
+        got = run(server={name: "55" * 32})
+        check(got, "another %s key opens nothing" % name)
+
+    secrets = handshake.Secrets(bytes.fromhex(page["pairs"]["si"]), bytes.fromhex(page["pairs"]["se"]),
+                                token_key=bytes.fromhex(page["token"]["token key"])[::-1])
+    for name in ("proof-key", "proof-token", "proof-resume"):
+        try:
+            handshake.Proof(secrets, vectors[name])
+            check(False, name + " without its secret")
+        except Malformed:
+            pass
 
 
 # The rest of the records
@@ -747,22 +908,22 @@ class Script:
     """A capture written packet by packet."""
 
     def __init__(self, **options):
-        self.lines = [dict({"format": 1, "channels": CHANNELS, "connectionIds": IDS,
+        self.lines = [dict({"format": 2, "channels": CHANNELS, "connectionIds": IDS,
                             "keys": {"clientToServer": KEYS["client"].hex(), "serverToClient": KEYS["server"].hex()}},
                            **options)]
         self.counts = {"client": 0, "server": 0}
 
-    def send(self, name, at, ack=b"\0", sections=b""):
+    def send(self, name, at, ack=b"\0", sections=b"", generation=0, **event):
         other = "server" if name == "client" else "client"
         n = self.counts[name]
         self.counts[name] += 1
-        data = b"\6" + struct.pack("<IH", IDS[other], n & 0xffff) + ack + sections
-        data += wire.mac(KEYS[name], data + struct.pack("<d", n))
-        self.lines.append({"event": "sent", "from": name, "atMs": at, "bytes": data.hex()})
+        header = bytes([6 + 16 * (generation & 1)]) + struct.pack("<IH", IDS[other], n & 0xffff)
+        data = header + seal(decoder.Keys(KEYS[name])[generation], n, header, ack + sections)
+        self.lines.append({"event": "sent", "from": name, "atMs": at, "bytes": data.hex(), **event})
         return data
 
-    def arrive(self, by, at, data, verdict="accepted"):
-        self.lines.append({"event": "received", "by": by, "atMs": at, "bytes": data.hex(), "verdict": verdict})
+    def arrive(self, by, at, data, verdict="accepted", **event):
+        self.lines.append({"event": "received", "by": by, "atMs": at, "bytes": data.hex(), "verdict": verdict, **event})
 
     def both(self, name, at, **what):
         self.arrive("server" if name == "client" else "client", at, self.send(name, at, **what))
@@ -845,11 +1006,113 @@ def test_rules_of_a_connection():
     check(len(script.rules()) == 1, "a refused packet is not acked: %s" % script.rules())
 
 
+def test_keys():
+    """Generations [4]."""
+    ping = section(64, b"")
+
+    def expect(what, script, expected):
+        got = script.rules()
+        good = not got if expected is None else any(re.search(expected, r) for r in got)
+        check(good, "%s: %s" % (what, got[:3]))
+
+    def turned():
+        """Generation 1 from the client's packet 2 on."""
+        script = Script()
+        script.both("client", 0, sections=ping)
+        old = script.send("client", 1, sections=ping)
+        script.both("server", 2, ack=ack_block({0}, 0, 32, 64), sections=ping)
+        script.both("client", 3, ack=ack_block({0}, 0, 16, 64), sections=ping, generation=1)
+        return script, old
+
+    expect("the next generation after an ack", turned()[0], None)
+    script = Script()
+    script.both("client", 0, sections=ping)
+    script.send("client", 1, sections=ping, generation=1)
+    expect("the next generation before an ack", script, "no next generation")
+    for at, verdict, expected in ((400, "accepted", None), (400, "stale", "verdict"), (400, "forged", "verdict"),
+                                  (600, "stale", None), (600, "accepted", None)):
+        script, old = turned()
+        script.arrive("server", at, old, verdict)
+        expect("a packet of the key before is %s after %d ms" % (verdict, at), script, expected)
+    for number, generation, expected in ((3, 0, "forged"), (3, 2, "forged"), (3, 3, "forged"), (3, 1, "accepted")):
+        script, _ = turned()
+        header = bytes([6 + 16 * (generation & 1)]) + struct.pack("<IH", IDS["server"], number)
+        data = header + seal(decoder.Keys(KEYS["client"])[generation], number, header, b"\0" + ping)
+        script.arrive("server", 5, data, "accepted")
+        got = script.rules()
+        # Those that open are none that was sent, which is complained of as well.
+        check(any(expected in r or "was sent" in r for r in got), "forged for generation %d: %s" % (generation, got))
+
+
+def test_path():
+    """Changes of address [5]."""
+    ping = section(64, b"")
+    ask, answer = section(66, b"abcd"), section(67, b"abcd")
+
+    def expect(what, script, expected):
+        got = script.rules()
+        good = not got if expected is None else any(re.search(expected, r) for r in got)
+        check(good, "%s: %s" % (what, got[:3]))
+
+    def moved(size=10, to=2, at=3, body=ask, ack=b"\0"):
+        """The client's packet 1 comes from the address 2, which is asked."""
+        script = Script()
+        script.arrive("server", 0, script.send("client", 0, sections=ping), address=1)
+        script.arrive("server", 2, script.send("client", 1, sections=section(64, bytes(size))), address=2)
+        script.arrive("client", at, script.send("server", at, ack=ack, sections=body, to=to))
+        return script
+
+    def answered(sections=answer, address=2):
+        script = moved()
+        data = script.send("client", 4, ack=ack_block({0}, 0, 16, 64), sections=sections)
+        script.arrive("server", 5, data, address=address)
+        return script
+
+    expect("a path challenge", moved(), None)
+    expect("a path challenge elsewhere", moved(to=3), "goes to the candidate")
+    expect("a path challenge that is too long", moved(size=0), "no shorter")
+    expect("a path challenge with an ack", moved(ack=ack_block({0, 1}, 1, 16, 64)), "has no ack")
+    expect("a path challenge with more", moved(body=ask + ping), "one section")
+    expect("a path challenge of 3 bytes", moved(body=section(66, b"abc")), "without 4 bytes")
+    for gap, body, expected in ((100, ask, None), (90, ask, "100 ms"), (100, section(66, b"abce"), "same bytes")):
+        script = moved()
+        data = script.send("client", 3, ack=ack_block({0}, 0, 0, 64), sections=answer + section(64, bytes(40)))
+        script.arrive("server", 4, data[:-1] + bytes([data[-1] ^ 1]), "forged", address=2)
+        data = script.send("client", 5, ack=ack_block({0}, 0, 32, 64), sections=section(64, bytes(40)))
+        script.arrive("server", 6, data, address=2)
+        script.send("server", 3 + gap, sections=body, to=2)
+        expect("a second path challenge after %d ms" % gap, script, expected)
+    acks = ack_block({0, 1, 2}, 2, 16, 64)
+    for what, script, to, expected in [
+        ("the new address", answered(), 2, None),
+        ("the old address", answered(), 1, "address of the connection"),
+        ("the new address without an answer", moved(), 2, "address of the connection|goes to"),
+        ("the new address after a wrong answer", answered(sections=section(67, b"abce")), 2, "address of the connection"),
+        ("the new address after an answer from elsewhere", answered(address=3), 2, "address of the connection"),
+    ]:
+        kept = acks if script.counts["client"] == 3 else ack_block({0, 1}, 1, 64, 64)
+        script.send("server", 6, ack=kept, sections=ping, to=to)
+        expect("data to " + what, script, expected)
+    for at, to, expected in ((50, 2, None), (150, 2, "goes to|address of the connection")):
+        script = moved()
+        data = script.send("client", 4, ack=ack_block({0}, 0, 16, 64), sections=answer)
+        own = script.send("client", at, ack=ack_block({0}, 0, 16 * (at - 3), 64), sections=ping)
+        script.arrive("server", at, own, address=3)
+        script.arrive("server", at + 1, data, address=2)
+        script.send("server", at + 2, ack=ack_block({0, 1, 2, 3}, 3, 32, 64), sections=ping, to=to)
+        expect("a third address after %d ms" % at, script, expected)
+    expect("another answer", answered(sections=section(67, b"abce")), "answers the newest")
+    expect("no answer", answered(sections=ping), "answers the newest")
+
+
 def main():
+    test_primitives.run(check)
     vectors = test_vectors()
     test_handshake()
     test_records()
     test_rules_of_a_connection()
+    test_keys()
+    test_path()
     packets = test_faults()
     print("%d vectors, %d faults, %d sound packets, %d failures" % (vectors, len(FAULTS), packets, len(failures)))
     return 1 if failures else 0

@@ -3,22 +3,23 @@
 Everything here is about one datagram or one body. What needs the history of a connection is in decoder.py.
 """
 
-import hashlib
-import hmac
 import json
 import math
 import struct
 
 MAX_DATAGRAM = 1472
+HEAD = 7
+PATH_CHALLENGE, PATH_RESPONSE = PATH = 66, 67
 FRAGMENT = 1100
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 
 RELIABLE = ("reliable-ordered", "reliable-unordered")
 UNRELIABLE = ("unreliable", "unreliable-sequenced")
 KINDS = RELIABLE + UNRELIABLE + ("reliable-latest", "state")
 
 REASONS = ["closed", "kicked", "shutdown", "timeout", "error", "refused", "full", "version", "game", "unreachable",
-           "aborted", "overflow"]
+           "aborted", "overflow", "credentials", "token-invalid", "token-expired", "token-used", "resume-invalid",
+           "replaced", "identity"]
 
 
 class Malformed(Exception):
@@ -114,19 +115,6 @@ def expand(wire, nearest, bits=16):
     return nearest + (delta if delta < modulus // 2 else delta - modulus)
 
 
-def mac(key, data):
-    return hmac.new(key, data, hashlib.sha256).digest()[:16]
-
-
-def derive_key(purpose, client_key, server_key, nonce):
-    tail = server_key + nonce
-    return mac(client_key, bytes([purpose, 0]) + tail) + mac(client_key, bytes([purpose, 1]) + tail)
-
-
-def data_tag(key, packet, sequence):
-    return mac(key, packet[:-16] + struct.pack("<d", sequence))
-
-
 def text_of_end(data):
     return data[:200].decode("utf-8", "replace")
 
@@ -147,9 +135,9 @@ def first_byte(data):
         raise Malformed("a datagram of more than 1472 bytes")
     if data[0] & 0xe0:
         raise Malformed("reserved bits of the first byte")
-    if data[0] & 0x10:
-        raise Malformed("key phase 1")
     kind = data[0] & 15
+    if data[0] & 0x10 and kind != 6:
+        raise Malformed("key phase 1")
     if not 1 <= kind <= 6:
         raise Malformed("unknown kind of packet")
     return kind
@@ -161,7 +149,7 @@ SENDER_OF_KIND = {1: "client", 2: "server", 3: "client", 4: "server", 5: "server
 def handshake(data):
     """A handshake packet as a dictionary."""
     kind = first_byte(data)
-    sizes = {1: (1200, 1200), 2: (37, 37), 3: (1200, 1200), 4: (69, 69), 5: (18, 218)}
+    sizes = {1: (1200, 1200), 2: (70, 70), 3: (1200, 1200), 4: (69, 69), 5: (18, 218)}
     low, high = sizes[kind]
     if not low <= len(data) <= high:
         raise Malformed("size of a handshake packet")
@@ -170,29 +158,28 @@ def handshake(data):
     if kind in (1, 3):
         if reader.take(4) != b"TKWR":
             raise Malformed("magic")
-        if kind == 1:
-            out = {"kind": "request", "lowest": reader.u8(), "highest": reader.u8()}
-        else:
-            out = {"kind": "proof", "version": reader.u8()}
-            if reader.u8():
-                raise Malformed("reserved byte of the proof")
+        out = {"kind": "request" if kind == 1 else "proof", "lowest": reader.u8(), "highest": reader.u8()}
         out["game"] = reader.u32()
         out["digest"] = reader.u32()
         out["nonce"] = reader.take(16)
         if kind == 3:
+            out["version"] = reader.u8()
             out["cookie"] = reader.take(20)
             out["id"] = reader.u32()
             if out["id"] == 0:
                 raise Malformed("client id 0")
             out["key"] = reader.take(32)
-            if reader.u16():
-                raise Malformed("token length is not 0")
+            length = reader.u16()
+            if not 1 <= length <= 1094:
+                raise Malformed("credential length %d" % length)
+            out["sealed"] = reader.take(length + 16)
         out["padding"] = reader.left()
-        if any(reader.take(reader.left())):
-            raise Malformed("padding is not zero")
+        out["zero"] = not any(reader.take(reader.left()))
         return out
     out = {"kind": {2: "challenge", 4: "accept", 5: "refuse"}[kind], "nonce": reader.take(16)}
     if kind == 2:
+        out["version"] = reader.u8()
+        out["key"] = reader.take(32)
         out["cookie"] = reader.take(20)
     elif kind == 4:
         out["id"] = reader.u32()
@@ -243,19 +230,10 @@ class Ack:
 
 
 class Data:
-    """A data packet taken apart; known(number) says whether the reader knows a section."""
+    """The opened body of a data packet taken apart; known(number) says whether the reader knows a section."""
 
-    def __init__(self, data, known):
-        kind = first_byte(data)
-        if kind != 6:
-            raise Malformed("not a data packet")
-        if len(data) < 24:
-            raise Malformed("a data packet of less than 24 bytes")
-        self.id = int.from_bytes(data[1:5], "little")
-        self.wire_sequence = int.from_bytes(data[5:7], "little")
-        self.tag = data[-16:]
-        self.size = len(data)
-        reader = Bytes(data[7:-16])
+    def __init__(self, body, known):
+        reader = Bytes(body)
         self.ack = Ack(reader)
         self.sections = []
         self.unknown_must = []
@@ -276,6 +254,8 @@ class Data:
             seen.add(number)
             if number < 64 and not body:
                 raise Malformed("an empty channel section")
+            if number in PATH and len(body) != 4:
+                raise Malformed("a path section without 4 bytes")
             self.sections.append((number, body, kind >= 0x80))
         self.eliciting = len(self.sections) > 0
         self.numbers = seen
@@ -288,8 +268,10 @@ class Data:
 
 
 def data_head(data):
-    """Connection id and low bits of the sequence of something that claims to be a data packet."""
-    return int.from_bytes(data[1:5], "little"), int.from_bytes(data[5:7], "little")
+    """Key phase, connection id and low bits of the sequence of something that claims to be a data packet."""
+    if len(data) < 24:
+        raise Malformed("a data packet of less than 24 bytes")
+    return data[0] >> 4, int.from_bytes(data[1:5], "little"), int.from_bytes(data[5:7], "little")
 
 
 # Records [6]

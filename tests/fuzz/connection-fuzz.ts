@@ -1,13 +1,15 @@
 // Random operations on a live connection with all delivery kinds, over a network that the fuzzer holds in its hands:
 // packets wait in a list and are delivered, dropped, doubled, overtaken or mutated as a seed decides.
 //
-// Two modes. `sealed`: tags are checked, so mutated packets must change nothing, and at the end everything reliable must
-// have arrived, once and in order. `trusted`: tags are not checked, so mutations reach the parsers as if a hostile but
+// Two modes. `sealed`: tags are checked, so mutated packets must change nothing, keys change often and no sequence is sealed
+// twice under one, and at the end everything reliable must have arrived, once and in order. `trusted`: tags are not checked, so mutations reach the parsers as if a hostile but
 // authenticated peer had sent them; then nothing may throw or grow, and both sides must go on talking. They need not
 // agree any more: who believed a lie about a reliable message will find the truth malformed for ever.
 
-import { Prng, simulatedCrypto } from '@tickwire/netsim';
-import { HEADER_BYTES, type Sealer, TAG_BYTES } from '@tickwire/protocol';
+import { Prng } from '@tickwire/netsim';
+import { HEADER_BYTES, TAG_BYTES } from '@tickwire/protocol';
+import { openChain } from '../../packages/protocol/test/connection-pair.ts';
+import { RecordedKeys } from '../../packages/protocol/test/recorded-keys.ts';
 import { disagreement, FiveKinds, LATEST_KEYS } from './five-kinds.ts';
 
 export type FuzzMode = 'sealed' | 'trusted';
@@ -28,10 +30,8 @@ const FLUSH_PACKETS_MAX = 600;
 const HEAL_MS = 60_000;
 const TICK_MS = 16;
 
-const noSealer: Sealer = {
-  seal: (bytes, _start, _bodyStart, end) => void bytes.fill(0, end, end + TAG_BYTES),
-  open: () => true,
-};
+/** Packets under one key, in cases of their own. */
+const ROTATIONS = [1, 5, 64];
 
 interface Side {
   readonly peer: FiveKinds;
@@ -47,18 +47,24 @@ export class ConnectionFuzz {
   readonly #out = new Uint8Array(2048);
   /** Real packets of earlier, to be mutated and brought back. */
   readonly #old: Uint8Array[] = [];
+  /** All keys there are, when packets are sealed. */
+  readonly #keys: RecordedKeys[] = [];
   readonly #report: FuzzReport = { operations: 0, packets: 0, mutated: 0 };
   #nowMs = 1000;
 
   constructor(seed: number, mode: FuzzMode) {
     this.#random = new Prng(seed).fork(mode);
     this.#mode = mode;
-    const crypto = simulatedCrypto(seed);
     // A key for each direction: what a side sent must not open as if its peer had.
-    const sealer = (from: number) =>
-      mode === 'trusted' ? noSealer : crypto.sealer(new Uint8Array(32).fill(1 + from));
+    const chain = (from: number) => {
+      if (mode === 'trusted') return openChain;
+      const keys = new RecordedKeys(1 + from);
+      this.#keys.push(keys);
+      return keys;
+    };
+    const rotation = mode === 'trusted' ? undefined : ROTATIONS[seed % ROTATIONS.length];
     const side = (own: number) => ({
-      peer: new FiveKinds(this.#nowMs, sealer(own), sealer(1 - own)),
+      peer: new FiveKinds(this.#nowMs, chain(own), chain(1 - own), rotation),
       waiting: [],
     });
     this.#sides = [side(0), side(1)];
@@ -88,6 +94,7 @@ export class ConnectionFuzz {
     else if (choice < 85) this.#deliver(from, this.#below(side.waiting.length + 1));
     else if (choice < 89) side.waiting.splice(this.#below(side.waiting.length + 1), 1);
     else if (choice < 92) this.#double(side);
+    else if (choice < 93) this.#ask(side);
     else this.#mutate(from);
     this.#check();
   }
@@ -147,6 +154,17 @@ export class ConnectionFuzz {
     if (packet !== undefined) side.waiting.push(packet);
   }
 
+  /** A path challenge on its way with the others, or the path is another one. */
+  #ask(side: Side): void {
+    const { connection } = side.peer;
+    if (this.#below(4) === 0) connection.pathChanged(this.#nowMs);
+    const sizeBytesMax = this.#below(60);
+    const data = this.#random.u32();
+    const length = connection.writePathChallenge(this.#nowMs, this.#out, 0, sizeBytesMax, data);
+    if (length > sizeBytesMax) throw new Error(`a challenge of ${length} bytes`);
+    if (length > 0) side.waiting.push(this.#out.slice(0, length));
+  }
+
   /** A real packet, changed somewhere, to either side. */
   #mutate(to: number): void {
     const real = this.#old[this.#below(this.#old.length + 1)];
@@ -182,12 +200,25 @@ export class ConnectionFuzz {
   }
 
   #check(): void {
+    this.#checkKeys();
     for (const { peer } of this.#sides) {
       const excess = peer.excess();
       if (excess !== undefined) throw new Error(`beyond its bound: ${excess}`);
       if (Number.isNaN(peer.connection.wakeAt())) throw new Error('wakeAt is not a number');
       const broken = Object.entries(peer.connection.statistics).find(([, v]) => Number.isNaN(v));
       if (broken !== undefined) throw new Error(`statistic ${broken[0]} is not a number`);
+    }
+  }
+
+  #checkKeys(): void {
+    for (const { repeated } of this.#keys) {
+      if (repeated.length > 0) throw new Error(`sealed twice under one key: ${repeated[0]}`);
+    }
+    if (this.#mode === 'trusted') return;
+    const [a, b] = this.#sides.map(({ peer }) => peer.connection.statistics);
+    for (const [from, to] of [[a!, b!] as const, [b!, a!] as const]) {
+      const behind = from.keyGenerationOut - to.keyGenerationIn;
+      if (behind !== 0 && behind !== 1) throw new Error(`${behind} generations behind`);
     }
   }
 

@@ -9,7 +9,7 @@ import {
   type MessageChannel,
   ReliableLatestChannel,
   resolveChannel,
-  type Sealer,
+  type SealerChain,
   type SendResult,
 } from '@tickwire/protocol';
 
@@ -59,7 +59,12 @@ export class FiveKinds {
   ended: string | undefined;
   #next = 1;
 
-  constructor(nowMs: number, sealer: Sealer, opener: Sealer) {
+  constructor(
+    nowMs: number,
+    outgoing: SealerChain,
+    incoming: SealerChain,
+    rotateAfterPackets?: number,
+  ) {
     const plans: ChannelPlan[] = [];
     for (const [kind, name] of messageKinds.entries()) {
       const limits = resolveChannel({ kind: name, ...options });
@@ -77,8 +82,9 @@ export class FiveKinds {
     plans.push({ id: 63, channel: this.latest });
     this.connection = new Connection({
       remoteId: 1,
-      sealOutgoing: sealer,
-      openIncoming: opener,
+      outgoing,
+      incoming,
+      rotateAfterPackets,
       channels: plans,
       nowMs,
       // The fuzzer lets packets lie for long.

@@ -1,5 +1,6 @@
-// Random operations and mutated packets on live connections. `npm run fuzz -- --seed N --seconds S` runs this file for as
-// long as it is told to; `npm test` runs a fixed number of seeds. A failure names its seed and the command.
+// Random operations and mutated packets on live connections. `npm run fuzz -- --target connection --seed N --seconds S`
+// runs this file for as long as it is told to; `npm test` runs a fixed number of seeds. A failure names its seed and the
+// command.
 
 import { expect, test } from 'vitest';
 import { ConnectionFuzz, type FuzzMode } from './connection-fuzz.ts';
@@ -17,7 +18,7 @@ function runCases(mode: FuzzMode): number {
     try {
       new ConnectionFuzz(seed, mode).run();
     } catch (error) {
-      const replay = `npm run fuzz -- --seed ${seed} --seconds 1`;
+      const replay = `npm run fuzz -- --target connection --seed ${seed} --seconds 1`;
       throw new Error(`${mode}, seed ${seed}: ${(error as Error).message}\nreplay: ${replay}`, {
         cause: error,
       });

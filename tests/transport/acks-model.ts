@@ -14,7 +14,7 @@ import { createMessageChannel } from '../../packages/protocol/src/transport/deli
 import type { MessageChannel } from '../../packages/protocol/src/transport/message-channel.ts';
 import { ReliableLatestChannel } from '../../packages/protocol/src/transport/reliable-latest.ts';
 import { resolveChannel } from '../../packages/protocol/src/wire/channel-options.ts';
-import { type Sealer, TAG_BYTES } from '../../packages/protocol/src/wire/crypto.ts';
+import { type SealerChain, TAG_BYTES } from '../../packages/protocol/src/wire/crypto.ts';
 import { DATAGRAM_BYTES_MAX } from '../../packages/protocol/src/wire/packet.ts';
 import { Verdict } from '../../packages/protocol/src/wire/verdict.ts';
 
@@ -48,9 +48,11 @@ const LATENCY_MS = 30;
 const KEYS = 9;
 const LONG_BYTES = 2500;
 
-const openSealer: Sealer = {
-  seal: (bytes, _start, _bodyStart, end) => void bytes.fill(0, end, end + TAG_BYTES),
-  open: () => true,
+const openChain: SealerChain = {
+  next: () => ({
+    seal: (bytes, _start, _bodyStart, end) => void bytes.fill(0, end, end + TAG_BYTES),
+    open: () => true,
+  }),
 };
 
 interface Datagram {
@@ -228,8 +230,8 @@ class Side {
     ];
     this.connection = new Connection({
       remoteId: 1,
-      sealOutgoing: openSealer,
-      openIncoming: openSealer,
+      outgoing: openChain,
+      incoming: openChain,
       channels: this.spies.map((channel, i) => ({
         id: i * 31,
         channel,

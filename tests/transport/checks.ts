@@ -47,7 +47,9 @@ function replays(): string[] {
   const seen = new Set<number>();
   let newest = -1;
   for (let i = 0; i < 5000; i++) {
-    const sequence = newest + (random.u32() % 4 === 0 ? 1 : -(random.u32() % (WINDOW + 4)));
+    // Now and then it leaves out one or two, which may come later.
+    const ahead = 1 + (random.u32() % 3);
+    const sequence = newest + (random.u32() % 4 === 0 ? ahead : -(random.u32() % (WINDOW + 4)));
     const good = sequence >= 0 && sequence > newest - WINDOW && !seen.has(sequence);
     if ((window.check(sequence) === Verdict.accepted) !== good) {
       return [`${sequence} is judged wrongly, newest ${newest}`];

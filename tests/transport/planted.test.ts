@@ -46,15 +46,15 @@ const plants: readonly Plant[] = [
   {
     bug: 'a history one longer than it is',
     file: transport('sent-window.ts'),
-    find: 'const reach = Math.min(block.reach, ack);',
-    replace: 'const reach = Math.min(block.reach + 1, ack);',
+    find: 'Math.min(block.reach, ack - this.#firstUnnamed())',
+    replace: 'Math.min(block.reach + 1, ack - this.#firstUnnamed())',
     caughtBy: 'reach',
   },
   {
     bug: 'two verdicts',
     file: transport('sent-window.ts'),
-    find: 'if (this.#state[slot] !== State.inFlight) continue;',
-    replace: 'if (this.#state[slot] === State.none) continue;',
+    find: 'if (this.#records[record + Sent.state] !== State.inFlight) continue;',
+    replace: 'if (this.#records[record + Sent.state] === State.none) continue;',
     caughtBy: 'acks',
   },
   {
@@ -79,10 +79,17 @@ const plants: readonly Plant[] = [
     caughtBy: 'wrap',
   },
   {
-    bug: 'replay window one too large',
+    bug: 'replay window one too small',
     file: transport('received-window.ts'),
     find: 'sequence <= this.#newest - REPLAY_WINDOW) return Verdict.stale',
-    replace: 'sequence < this.#newest - REPLAY_WINDOW) return Verdict.stale',
+    replace: 'sequence <= this.#newest - REPLAY_WINDOW + 1) return Verdict.stale',
+    caughtBy: 'replays',
+  },
+  {
+    bug: 'what was skipped counts as received',
+    file: transport('received-window.ts'),
+    find: 'words[receivedWord(s)]! &= ~(1 << (s & 31));',
+    replace: '',
     caughtBy: 'replays',
   },
   {
@@ -143,7 +150,7 @@ const brokenPromises: readonly [bug: string, edit: Edit][] = [
     'delivered twice',
     {
       file: transport('received-window.ts'),
-      find: 'return this.#ring.has(sequence) ? Verdict.duplicate : Verdict.accepted;',
+      find: 'return this.#came(sequence) ? Verdict.duplicate : Verdict.accepted;',
       replace: 'return Verdict.accepted;',
     },
   ],

@@ -11,17 +11,20 @@ import {
   type MessageChannel,
   resolveChannel,
 } from '@tickwire/protocol';
-import { type DatagramSocket, nodeCrypto, openSocket } from '@tickwire/protocol/udp';
+import { type DatagramSocket, loadCrypto, openSocket } from '@tickwire/protocol/udp';
 import { ConnectionHost, type HostSink } from '@tickwire/server/core';
 import { joinAll, openClientSockets } from './client-sockets.ts';
 import { SERVER_HOST } from './loopback.ts';
 import { type GeneratorEnd, type Load, type Peer, type ServerEnd, TrafficCount } from './peer.ts';
 
+const crypto = await loadCrypto();
 const CHANNEL = 1;
 const GAME = { idHash: 1, digest: 1 };
 const LIMITS = resolveChannel({ kind: 'unreliable-sequenced' });
 /** A client knows one address: its server's. */
 const SERVER_ADDRESS = 0;
+/** More than any run asks for. */
+const PLENTY = { perSecond: 100_000, burst: 100_000 };
 /** Joining is bounded by the run's deadline. */
 const CONNECT_TIMEOUT_MS = 60_000;
 /** A tick of one client is one datagram; twice that leaves room for another. */
@@ -46,6 +49,7 @@ class TickwireServer implements ServerEnd {
   async open(maxConnections: number): Promise<this> {
     this.#socket = await openSocket({
       host: SERVER_HOST,
+      memory: crypto.memory,
       sink: {
         datagram: (nowMs, bytes, start, end, from) => {
           this.#host.receive(nowMs, bytes, start, end, from);
@@ -59,10 +63,12 @@ class TickwireServer implements ServerEnd {
     });
     this.#host = new ConnectionHost({
       game: GAME,
-      crypto: nodeCrypto,
+      crypto,
       addresses: this.#socket.addresses,
       sink: this.#sink(),
       maxConnections,
+      // All clients come at once, and from one address.
+      limits: { connectionsPerAddress: PLENTY, connections: PLENTY, halfOpen: maxConnections },
     });
     return this;
   }
@@ -115,7 +121,7 @@ class Client {
     const channels: readonly ChannelPlan[] = [{ id: CHANNEL, channel: this.#channel }];
     this.#dialer = new Dialer({
       game: GAME,
-      crypto: nodeCrypto,
+      crypto,
       server: SERVER_ADDRESS,
       nowMs: performance.now(),
       connectTimeoutMs: CONNECT_TIMEOUT_MS,

@@ -10,7 +10,7 @@ import {
   type RateOptions,
   resolveChannel,
 } from '@tickwire/protocol';
-import { PlainSealer } from '../connection-pair.ts';
+import { chainOf, PlainSealer } from '../connection-pair.ts';
 
 const TICK_MS = 1000 / 60;
 const TRANSFER = 1;
@@ -63,11 +63,10 @@ class Side {
     this.messages = make(1, heard);
     this.#leave = leave;
     this.nextTickMs = startMs + phase * TICK_MS;
-    const sealer = new PlainSealer();
     this.connection = new Connection({
       remoteId: 1,
-      sealOutgoing: sealer,
-      openIncoming: sealer,
+      outgoing: chainOf(new PlainSealer()),
+      incoming: chainOf(new PlainSealer()),
       channels: [
         { id: TRANSFER, channel: this.transfer },
         { id: MESSAGES, channel: this.messages, priority: 1 },

@@ -39,7 +39,10 @@ function start() {
     process.stderr.write(`arena server, ${reason}: ${error.stack}\n`);
     tell({ type: 'stopped', reason: `${reason}: ${error.message}` });
   };
-  return listen(arena, { host: plan.host, development: false, onError });
+  // All bots come at once, and from one address.
+  const plenty = { perSecond: 2000, burst: 2000 };
+  const limits = { connectionsPerAddress: plenty, connections: plenty, halfOpen: 1024 };
+  return listen(arena, { host: plan.host, development: false, onError, limits });
 }
 
 /** The parent ends its children; a signal to the whole group must not end them first. */

@@ -4,40 +4,39 @@
 import { lookup } from 'node:dns/promises';
 import { isIP, isIPv6 } from 'node:net';
 import {
+  type ClientToken,
   type ConnectionTuning,
-  type EndReason,
+  type Credential,
   type FieldValues,
   type Game,
   type GameShape,
   type Machine,
   type MessageDeclarations,
   MessageSet,
-  type MessageValue,
-  type SendResult,
+  readConnectToken,
   TickwireError,
-  type ViewFace,
 } from '@tickwire/protocol';
 import {
   checkOptions,
   checkWhole,
+  loadCrypto,
   MachineDriver,
-  nodeCrypto,
   type OptionNames,
   tuningNames,
 } from '@tickwire/protocol/udp';
-import type { EffectPhase } from './effect-ledger.ts';
+import { Client, ConnectedClient, type MessagingClient, type Running } from './connected-client.ts';
+import {
+  type CredentialOptions,
+  credentialNames,
+  resolveCredential,
+  resolveServerKey,
+} from './credential-options.ts';
 import { GameClient } from './game-client.ts';
 import { MessageClient } from './message-client.ts';
-import type { Rollback } from './prediction.ts';
-import type {
-  CloseOptions,
-  SessionClient,
-  SessionClientOptions,
-  SessionHandlers,
-} from './session-client.ts';
+import type { SessionClient, SessionClientOptions, SessionHandlers } from './session-client.ts';
 
 /** Options of {@link connect}, with a game or without. */
-export interface ConnectOptions extends ConnectionTuning {
+export interface ConnectOptions extends ConnectionTuning, CredentialOptions {
   /** What user code throws, and socket errors. By default user errors end the connection silently. */
   readonly onError?: (error: Error, where: string) => void;
   /** Gives up the attempt, or ends the connection, when it fires. */
@@ -62,6 +61,7 @@ export interface GameConnectOptions<I> extends ConnectOptions {
 
 const commonNames = {
   ...tuningNames,
+  ...credentialNames,
   onError: true,
   signal: true,
   connectTimeoutMs: true,
@@ -77,133 +77,6 @@ const gameNames = {
 
 const CONNECT_TIMEOUT_MS_MAX = 3_600_000;
 
-/** A connected client, as far as it is the same with a game and without. */
-export class ConnectedClient<
-  M extends MessageDeclarations,
-  // biome-ignore lint/suspicious/noExplicitAny: whatever else can be listened to
-  C extends SessionClient<M, any> & Machine,
-> {
-  /** The machine inside, for what this class does not offer. */
-  readonly core: C;
-  readonly #driver: MachineDriver;
-  readonly #closed: Promise<void>;
-
-  constructor({ core, driver, closed }: Running<C>) {
-    this.core = core;
-    this.#driver = driver;
-    this.#closed = closed;
-  }
-
-  /** What it measures. */
-  get statistics(): C['statistics'] {
-    return this.core.statistics;
-  }
-
-  /**
-   * Sends a message through the channel that carries it. 'full': the server is behind, see {@link onWritable};
-   * 'too-large': it will never fit; 'closed': the connection has ended or is about to.
-   */
-  send<K extends keyof M & string>(name: K, value: MessageValue<M[K]>): SendResult {
-    return this.core.send(name, value);
-  }
-
-  /** Takes back a value of a reliable-latest channel; the server's `onForget` hears of it. */
-  forget(name: keyof M & string, key: number): SendResult {
-    return this.core.forget(name, key);
-  }
-
-  /** Calls once, when after a 'full' at most half of the channel's queue is in use again. */
-  onWritable(callback: () => void, channel = 'main'): void {
-    this.core.onWritable(callback, channel);
-  }
-
-  /** One handler for each name. What came before there was one is handed over at once, up to 64 messages. */
-  onMessage<K extends keyof M & string>(name: K, handler: (m: MessageValue<M[K]>) => void): void {
-    this.core.onMessage(name, handler);
-  }
-
-  /** Called when the server has taken back a value of a reliable-latest channel. */
-  onForget(name: keyof M & string, handler: (key: number) => void): void {
-    this.core.onForget(name, handler);
-  }
-
-  /** Called once when the connection is over; at once, if it is. */
-  onEnd(handler: (reason: EndReason, text: string) => void): void {
-    this.core.on('end', handler);
-    if (this.core.ended !== undefined) handler(this.core.ended, this.core.endText);
-  }
-
-  /**
-   * Ends the connection once what is queued on reliable channels has arrived, or the grace is over; the server is told
-   * 'closed' and the text. Resolves when it knows, or has been given up.
-   */
-  close(text = '', options: CloseOptions = {}): Promise<void> {
-    this.core.close(this.#driver.nowMs(), text, options);
-    this.#driver.pump();
-    return this.#closed;
-  }
-}
-
-/** A client of messages alone. */
-export type MessagingClient<M extends MessageDeclarations> = ConnectedClient<M, MessageClient<M>>;
-
-/** A client of a game. */
-export class Client<S extends GameShape, M extends MessageDeclarations> extends ConnectedClient<
-  M,
-  GameClient<S, M>
-> {
-  /** The input that the next tick will sample; set edges here when keys are pressed. */
-  get input(): FieldValues<S['input']> {
-    return this.core.input;
-  }
-
-  /** Ids of its own rows. */
-  get owned(): readonly number[] {
-    return this.core.owned;
-  }
-
-  /**
-   * Everything as it should be shown at `nowMs` (performance.now()): others interpolated, own rows predicted and
-   * smoothed. Rows are good until the next call. Empty outside of a match.
-   */
-  view(nowMs: number): ViewFace<S['archetypes']> {
-    return this.core.view(nowMs);
-  }
-
-  /** Own effects come as 'predicted', then 'confirmed' or 'cancelled'; those of others as 'confirmed'. */
-  onEffect<K extends keyof S['effects'] & string>(
-    name: K,
-    handler: (
-      entity: number,
-      payload: FieldValues<S['effects'][K]>,
-      phase: EffectPhase,
-      tick: number,
-    ) => void,
-  ): void {
-    this.core.onEffect(name, handler);
-  }
-
-  /** Called with every rollback: where prediction and server differed. */
-  onRollback(handler: (rollback: Rollback) => void): void {
-    this.core.on('rollback', handler);
-  }
-
-  /** Called after a tick was predicted for the first time. */
-  onTick(handler: (tick: number) => void): void {
-    this.core.on('tick', handler);
-  }
-
-  /** Called when it has a place in a match; at once, if it has one already. */
-  onEnter(handler: () => void): void {
-    this.core.on('enter', handler);
-    if (this.core.match !== undefined) handler();
-  }
-
-  onLeave(handler: () => void): void {
-    this.core.on('leave', handler);
-  }
-}
-
 /**
  * Connects to a server of typed messages at `udp://HOST:PORT`, without a game: see docs/messages.md. Resolves when it
  * has accepted. Rejects with a TickwireError whose code is 'option-invalid', 'url-invalid', 'host-unknown' or 'connect-'
@@ -216,7 +89,7 @@ export class Client<S extends GameShape, M extends MessageDeclarations> extends 
  */
 export function connect<M extends MessageDeclarations>(
   messages: MessageSet<M>,
-  url: string,
+  target: string,
   options?: MessageConnectOptions,
 ): Promise<MessagingClient<M>>;
 /**
@@ -233,19 +106,19 @@ export function connect<M extends MessageDeclarations>(
  */
 export function connect<S extends GameShape, M extends MessageDeclarations>(
   game: Game<S, M>,
-  url: string,
+  target: string,
   options?: GameConnectOptions<FieldValues<S['input']>>,
 ): Promise<Client<S, M>>;
 export async function connect<S extends GameShape, M extends MessageDeclarations>(
   what: MessageSet<M> | Game<S, M>,
-  url: string,
+  target: string,
   options: MessageConnectOptions & GameConnectOptions<FieldValues<S['input']>> = {},
 ): Promise<MessagingClient<M> | Client<S, M>> {
   checkOptions('connect', options, what instanceof MessageSet ? messageNames : gameNames);
   checkWhole('connectTimeoutMs', options.connectTimeoutMs, 1, CONNECT_TIMEOUT_MS_MAX);
   if (what instanceof MessageSet) {
     return new ConnectedClient(
-      await run(url, options, (parts, driver) => {
+      await reach(target, what.idHash, options, (parts, driver) => {
         // Not at once: whoever sends may send more.
         const onQueued = () => setImmediate(() => driver.pump());
         return new MessageClient(what, { ...options, ...parts, onQueued });
@@ -254,38 +127,73 @@ export async function connect<S extends GameShape, M extends MessageDeclarations
   }
   const development = options.development ?? process.env.NODE_ENV !== 'production';
   return new Client<S, M>(
-    await run(url, options, (parts) => new GameClient(what, { ...options, ...parts, development })),
+    await reach(
+      target,
+      what.idHash,
+      options,
+      (parts) => new GameClient(what, { ...options, ...parts, development }),
+    ),
   );
 }
 
-/** A machine on its socket. `closed` resolves when the connection is over and the socket closed. */
-interface Running<C> {
-  readonly core: C;
-  readonly driver: MachineDriver;
-  readonly closed: Promise<void>;
+/** What a machine needs of the world around it. */
+interface Parts extends Pick<SessionClientOptions, 'crypto' | 'server' | 'nowMs'> {
+  readonly credential: Credential;
+  readonly serverKey: Uint8Array | undefined;
 }
 
-/** What a machine needs of the world around it. */
-type Parts = Pick<SessionClientOptions, 'crypto' | 'server' | 'nowMs'>;
-
 type AnyClient = SessionClient<MessageDeclarations, SessionHandlers> & Machine;
+type RunnableClient = Pick<AnyClient, 'abort' | 'on' | 'over'> & Machine;
+
+/** Makes a client's machine around what it is given. */
+type Make<C> = (parts: Parts, driver: MachineDriver) => C;
+
+/** Connects to the server that a URL names, or to the first of a token's servers that answers. */
+async function reach<C extends RunnableClient>(
+  target: string,
+  gameIdHash: number,
+  options: ConnectOptions,
+  make: Make<C>,
+): Promise<Running<C>> {
+  const token = readToken(target);
+  const credential = await resolveCredential(options, token, gameIdHash);
+  const serverKey = resolveServerKey(options, token);
+  const makeWith = (parts: Omit<Parts, 'credential' | 'serverKey'>, driver: MachineDriver) =>
+    make({ ...parts, credential, serverKey }, driver);
+  const urls = token?.servers.map((server) => `udp://${server}`) ?? [target];
+  for (const url of urls.slice(0, -1)) {
+    try {
+      return await run(url, options, makeWith);
+    } catch (error) {
+      if ((error as TickwireError).code !== 'connect-unreachable') throw error;
+    }
+  }
+  return await run(urls.at(-1)!, options, makeWith);
+}
+
+/** The token, if the target is one and not a URL. Throws 'token-unreadable'. */
+function readToken(target: string): ClientToken | undefined {
+  return target.startsWith('twc') ? readConnectToken(target) : undefined;
+}
 
 /** Runs the machine that `make` makes until it is connected. */
-async function run<C extends Pick<AnyClient, 'abort' | 'on' | 'over'> & Machine>(
+async function run<C extends RunnableClient>(
   url: string,
   { signal, onError }: ConnectOptions,
-  make: (parts: Parts, driver: MachineDriver) => C,
+  make: (parts: Omit<Parts, 'credential' | 'serverKey'>, driver: MachineDriver) => C,
 ): Promise<Running<C>> {
   if (signal?.aborted) throw new TickwireError('connect-aborted', 'the signal had fired before');
   const { host, port } = await resolveUrl(url);
+  const crypto = await loadCrypto();
   const driver = await MachineDriver.open({
     host: isIPv6(host) ? '::' : '0.0.0.0',
+    memory: crypto.memory,
     sendTogether: true,
     onError: (error) => onError?.(error, 'socket'),
   });
   const core = await made(driver, () => {
     const server = driver.socket.resolve(host, port);
-    return make({ crypto: nodeCrypto, server, nowMs: driver.nowMs() }, driver);
+    return make({ crypto, server, nowMs: driver.nowMs() }, driver);
   });
   const abort = () => {
     core.abort(driver.nowMs(), 'aborted');

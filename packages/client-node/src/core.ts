@@ -12,5 +12,10 @@ export {
   type MessageClientStatistics,
 } from './message-client.ts';
 export type { PredictionStatistics, Rollback } from './prediction.ts';
-export { type CloseOptions, SessionClient, type SessionClientOptions } from './session-client.ts';
+export {
+  type CloseOptions,
+  type ResumeState,
+  SessionClient,
+  type SessionClientOptions,
+} from './session-client.ts';
 export { ViewClock } from './view-clock.ts';

@@ -6,6 +6,7 @@ import {
   type ChannelStatistics,
   type Connection,
   type ConnectionTuning,
+  type Credential,
   type Crypto,
   type Destination,
   type EndReason,
@@ -14,6 +15,7 @@ import {
   type MessageDeclarations,
   type MessageSet,
   type MessageValue,
+  type ResumeKeys,
   type SendResult,
   TickwireError,
   type Verdict,
@@ -33,7 +35,14 @@ export interface SessionClientOptions extends ConnectionTuning {
   readonly onError?: (error: Error, where: string) => void;
   /** No accept for so long: unreachable. Default 5 s. */
   readonly connectTimeoutMs?: number;
+  /** What it shows of itself; to resume a session, what {@link SessionClient.resumeState} gave. Default: nothing. */
+  readonly credential?: Credential | undefined;
+  /** The identity key that the server must have. Default: whichever it has, so whoever is in between can pass for it. */
+  readonly serverKey?: Uint8Array | undefined;
 }
+
+/** What resumes a session: 16 bytes that name it, and a secret of 32. Whoever has both can take the seat. */
+export type ResumeState = ResumeKeys;
 
 /** How {@link SessionClient.close} ends. */
 export interface CloseOptions {
@@ -59,6 +68,8 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
   readonly #inbox = new MessageInbox((call) => this.guard('handler', call));
   #end: { reason: EndReason; text: string } | undefined;
   #leaving: { text: string; untilMs: number } | undefined;
+  /** Connected by now, and nobody has ended the session. */
+  #resumable = false;
   #nowMs: number;
 
   constructor(
@@ -80,7 +91,10 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
       game: identity,
       sink: {
         channels: () => this.plans(),
-        opened: () => this.guard('handler', this.handlers.connected),
+        opened: () => {
+          this.#resumable = this.#leaving === undefined;
+          this.guard('handler', this.handlers.connected);
+        },
         closed: (reason, text, remote) => this.#closed(reason, text, remote),
       },
     });
@@ -194,8 +208,20 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
    */
   close(nowMs: number, text = '', { graceMs = GRACE_MS }: CloseOptions = {}): void {
     this.#channels.finish();
+    this.#resumable = false;
     this.#leaving ??= { text, untilMs: nowMs + graceMs };
     this.settle(nowMs);
+  }
+
+  /**
+   * With what another client, of this process or of the next, can resume the session: once, while this connection lasts
+   * or as long as the server waits after it was lost. Each connection has its own, so ask anew after each resume.
+   * Undefined before it has connected and once either side has ended the session on purpose.
+   */
+  resumeState(): ResumeState | undefined {
+    const keys = this.dialer.resumeKeys;
+    if (!this.#resumable || keys === undefined) return undefined;
+    return { id: keys.id.slice(), secret: keys.secret.slice() };
   }
 
   /** Gives up at once, with a reason of the shell's. */
@@ -264,6 +290,7 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
 
   #closed(reason: EndReason, text: string, remote: boolean): void {
     this.#end = { reason, text };
+    if (remote || reason !== 'timeout') this.#resumable = false;
     this.#channels.finish();
     this.left();
     this.guard('handler', () => this.handlers.end(reason, text, remote));

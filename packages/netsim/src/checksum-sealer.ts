@@ -4,7 +4,7 @@
 //
 //   tag = H(key; sequence low, sequence high, header length, total length, header, body)
 
-import { type Crypto, type Sealer, TAG_BYTES } from '@tickwire/protocol';
+import { type Crypto, HASH_BYTES, KEY_BYTES, type Sealer, TAG_BYTES } from '@tickwire/protocol';
 import { Prng } from './prng.ts';
 
 const PREFIX_WORDS = 4;
@@ -125,20 +125,48 @@ function writeWords(words: Int32Array, out: Uint8Array, outStart: number): void 
   for (let i = 0; i < words.length * 4; i++) out[outStart + i] = words[i >> 2]! >>> (8 * (i & 3));
 }
 
+/** Stands between a secret key and its public one, so that mixing the two up is noticed. */
+const PUBLIC_MASK = 0x5a;
+
 /** The injected primitives of one node of a simulation, reproducible from `seed`. Not secret: for tests only. */
 export function simulatedCrypto(seed: number): Crypto {
   const random = new Prng(seed).fork('crypto');
   const folded = new Int32Array(2);
-  const none = new Int32Array(0);
+  const prefix = new Int32Array(1);
   const words = new Int32Array(TAG_BYTES / 4);
+  const hash: Crypto['hash'] = (key, bytes, start, end, out, outStart) => {
+    foldKey(key, folded);
+    for (let half = 0; half < HASH_BYTES / TAG_BYTES; half++) {
+      prefix[0] = half;
+      halfSipHash(folded, prefix, 1, bytes, start, end, words);
+      writeWords(words, out, outStart + half * TAG_BYTES);
+    }
+  };
+  const tokenSealer = (key: Uint8Array, nonce: Uint8Array) => {
+    const own = new Uint8Array(HASH_BYTES);
+    hash(key, nonce, 0, nonce.length, own, 0);
+    return new ChecksumSealer(own);
+  };
   return {
+    provider: 'simulated',
     randomBytes(out) {
       for (let i = 0; i < out.length; i++) out[i] = random.u32() >>> 24;
     },
-    mac(key, bytes, start, end, out, outStart) {
-      halfSipHash(foldKey(key, folded), none, 0, bytes, start, end, words);
-      writeWords(words, out, outStart);
+    hash,
+    publicKey(secretKey, out) {
+      for (let i = 0; i < KEY_BYTES; i++) out[i] = secretKey[i]! ^ PUBLIC_MASK;
+    },
+    agree(secretKey, publicKey, out) {
+      if (publicKey.every((byte) => byte === 0)) return false;
+      for (let i = 0; i < KEY_BYTES; i++) out[i] = secretKey[i]! ^ publicKey[i]! ^ PUBLIC_MASK;
+      return true;
     },
     sealer: (key) => new ChecksumSealer(key),
+    sealToken(key, nonce, bytes, start, bodyStart, end) {
+      tokenSealer(key, nonce).seal(bytes, start, bodyStart, end, 0);
+    },
+    openToken(key, nonce, bytes, start, bodyStart, end) {
+      return tokenSealer(key, nonce).open(bytes, start, bodyStart, end, 0);
+    },
   };
 }

@@ -1,5 +1,5 @@
 // Named exports: a seeded link, named conditions for it, a virtual-time world, and what its nodes are injected with.
-export { SimulatedAddressBook } from './addresses.ts';
+export { SimulatedAddressBook, type SimulatedAddressOptions } from './addresses.ts';
 export { simulatedCrypto } from './checksum-sealer.ts';
 export { type Carrier, InFlight, type InFlightOptions, type Stall } from './in-flight.ts';
 export { type Delivery, Fate, Link } from './link.ts';

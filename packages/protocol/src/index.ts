@@ -82,34 +82,93 @@ export {
   writeWholeHead,
 } from './replication/snapshot.ts';
 export { loadRow, quantiseRow, Table } from './replication/table.ts';
-export { COOKIE_BYTES, CookieJar } from './session/cookie.ts';
+export {
+  type ClientToken,
+  readConnectToken,
+  writeConnectToken,
+} from './session/connect-token.ts';
+export { COOKIE_BYTES, CookieJar, cookieSlice } from './session/cookie.ts';
+export {
+  acceptFits,
+  binderFits,
+  type Credential,
+  checkCredential,
+  checkKey,
+  type OpenedProof,
+  openProof,
+  SEALED_TOKEN_BYTES_MAX,
+  sealAccept,
+  secretOf,
+  Way,
+  writeProof,
+} from './session/credential.ts';
 export { EncodedMessage } from './session/encoded-message.ts';
 export { eventLimits, GameChannel, GamePriority } from './session/game-channels.ts';
 export {
   ACCEPT_BYTES,
+  ACCEPT_HEAD_BYTES,
   CHALLENGE_BYTES,
+  type Challenge,
+  CREDENTIAL_BYTES_MAX,
   echoesNonce,
   type GameIdentity,
   Hello,
   type HelloFields,
   NONCE_BYTES,
   PADDED_BYTES,
+  PROOF_HEAD_BYTES,
+  type ProofFields,
   REPLY_BYTES_MAX,
   readAccept,
+  readChallenge,
   readRefusal,
   WIRE_VERSION,
-  writeAccept,
+  writeAcceptHead,
   writeChallenge,
-  writeProof,
   writeRefusal,
   writeRequest,
 } from './session/handshake.ts';
-export { deriveKey, KeyPurpose } from './session/keys.ts';
+export {
+  agreed,
+  createKeyPair,
+  deriveKey,
+  hashOf,
+  KeyChain,
+  type KeyPair,
+  KeyPurpose,
+  keyPairOf,
+  NO_SECRET,
+  type ProofSecrets,
+  RESUME_ID_BYTES,
+  type ResumeKeys,
+  type SessionKeys,
+  sessionKeys,
+} from './session/keys.ts';
 export {
   type ChannelStatistics,
   MessageChannels,
   type MessageReceiver,
 } from './session/message-channels.ts';
+export {
+  checkRateLimit,
+  RateBucket,
+  RateBuckets,
+  type RateLimit,
+} from './session/rate-bucket.ts';
+export { splitServer } from './session/server-list.ts';
+export {
+  type ConnectToken,
+  readToken,
+  TOKEN_BYTES_MAX,
+  TOKEN_ID_BYTES,
+  writeToken,
+} from './session/token.ts';
+export {
+  judgeToken,
+  TOKEN_LIFETIME_MS_MAX,
+  type TokenContext,
+  type TokenRefusal,
+} from './session/token-verdict.ts';
 export { AckBlock, writeAckBlock } from './transport/ack-block.ts';
 export { CHANNELS_MAX, type Channel, type ChannelPlan } from './transport/channel.ts';
 export type { ConnectionSink } from './transport/close-sequence.ts';
@@ -129,6 +188,7 @@ export type {
   MessageSink,
   SendResult,
 } from './transport/message-channel.ts';
+export { PATH_CHALLENGE_BYTES } from './transport/path-challenge.ts';
 export type { RateOptions, RateReason, RateState } from './transport/rate-controller.ts';
 export { RateController } from './transport/rate-controller.ts';
 export { ReceivedWindow } from './transport/received-window.ts';
@@ -136,16 +196,17 @@ export { type LatestSink, ReliableLatestChannel } from './transport/reliable-lat
 export { ReliableOrderedChannel } from './transport/reliable-ordered.ts';
 export { RttEstimator } from './transport/rtt.ts';
 export { type SentStatistics, SentWindow, type VerdictSink } from './transport/sent-window.ts';
+export { decodeBase64url, decodeKey, encodeBase64url } from './wire/base64url.ts';
 export { BitReader, BitWriter, varBits } from './wire/bits.ts';
 export { ByteReader, ByteWriter, varintBytes } from './wire/bytes.ts';
 export type { ChannelLimits, ChannelOptions, DeliveryKind } from './wire/channel-options.ts';
 export { deliveryKinds, FRAGMENT_BYTES, resolveChannel } from './wire/channel-options.ts';
-export type { Crypto, Sealer } from './wire/crypto.ts';
-export { KEY_BYTES, TAG_BYTES } from './wire/crypto.ts';
+export type { Crypto, Sealer, SealerChain } from './wire/crypto.ts';
+export { HASH_BYTES, KEY_BYTES, TAG_BYTES, TOKEN_NONCE_BYTES } from './wire/crypto.ts';
 export { TickwireError } from './wire/errors.ts';
 export { LOOPBACK_SERVER, Loopback, loopback, loopbackAddresses } from './wire/loopback.ts';
 export type { AddressBook, Destination, Machine } from './wire/machine.ts';
-export { ADDRESS_BYTES_MAX } from './wire/machine.ts';
+export { ADDRESS_BYTES_MAX, HOST_BYTES_MAX } from './wire/machine.ts';
 export {
   DATA_PACKET_BYTES_MIN,
   DATAGRAM_BYTES,
@@ -157,6 +218,7 @@ export {
   readWireSequence,
   writeHeader,
 } from './wire/packet.ts';
+export { randomU32 } from './wire/random.ts';
 export { expandSequence } from './wire/sequence.ts';
 export { SequenceRing } from './wire/sequence-ring.ts';
 export { readText, writeText } from './wire/text.ts';

@@ -3,7 +3,7 @@ import { Connection } from '../src/transport/connection.ts';
 import type { EndReason } from '../src/transport/end-reason.ts';
 import { TAG_BYTES } from '../src/wire/crypto.ts';
 import { HEADER_BYTES, writeHeader } from '../src/wire/packet.ts';
-import { ConnectionPair, type End, openSealer, ProbeChannel } from './connection-pair.ts';
+import { ConnectionPair, type End, openChain, ProbeChannel } from './connection-pair.ts';
 
 const SEEDS = 40;
 const BAD = { latencyMs: 50, jitterMs: 10, loss: 0.2, duplicate: 0.05, reorder: 0.05 };
@@ -88,8 +88,8 @@ describe('a hostile close', () => {
     const counts = { ended: 0, proven: 0 };
     const connection = new Connection({
       remoteId: 1,
-      sealOutgoing: openSealer,
-      openIncoming: openSealer,
+      outgoing: openChain,
+      incoming: openChain,
       channels: [],
       nowMs: 0,
       sink: {

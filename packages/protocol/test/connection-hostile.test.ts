@@ -3,6 +3,7 @@
 import { simulatedCrypto } from '@tickwire/netsim';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { KeyChain } from '../src/session/keys.ts';
 import { Connection } from '../src/transport/connection.ts';
 import { ReliableOrderedChannel } from '../src/transport/reliable-ordered.ts';
 import { resolveChannel } from '../src/wire/channel-options.ts';
@@ -23,8 +24,8 @@ class Side {
   constructor(index: number) {
     this.connection = new Connection({
       remoteId: 7,
-      sealOutgoing: crypto.sealer(keys[index]!),
-      openIncoming: crypto.sealer(keys[1 - index]!),
+      outgoing: new KeyChain(crypto, keys[index]!),
+      incoming: new KeyChain(crypto, keys[1 - index]!),
       channels: [{ id: 0, channel: this.channel }],
       nowMs: 0,
       sink: { closed: () => this.received.push([-1]), ended() {} },

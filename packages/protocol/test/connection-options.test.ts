@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { Connection } from '../src/transport/connection.ts';
-import { type ConnectionTuning, resolveTimes } from '../src/transport/connection-options.ts';
-import { openSealer } from './connection-pair.ts';
+import {
+  type ConnectionTuning,
+  checkTuning,
+  resolveRotation,
+  resolveTimes,
+} from '../src/transport/connection-options.ts';
+import { openChain } from './connection-pair.ts';
 
 describe('the times of a connection', () => {
   test('have defaults', () => {
@@ -26,19 +31,39 @@ describe('the times of a connection', () => {
   });
 });
 
+describe('the packets under one key', () => {
+  test('are 2^24 unless told otherwise, from 1 to 2^32', () => {
+    expect(resolveRotation({})).toBe(2 ** 24);
+    expect(resolveRotation({ rotateAfterPackets: undefined })).toBe(2 ** 24);
+    for (const rotateAfterPackets of [1, 64, 2 ** 32]) {
+      expect(resolveRotation({ rotateAfterPackets })).toBe(rotateAfterPackets);
+    }
+  });
+
+  test.each([0, -1, 1.5, 2 ** 32 + 1, Number.NaN, Number.POSITIVE_INFINITY])(
+    'may not be %d',
+    (rotateAfterPackets) => {
+      const expected = expect.objectContaining({ code: 'option-invalid' });
+      expect(() => resolveRotation({ rotateAfterPackets })).toThrow('rotateAfterPackets');
+      expect(() => checkTuning({ rotateAfterPackets })).toThrow(expected);
+    },
+  );
+});
+
 test('a connection checks what it is told at once', () => {
   const make = (tuning: ConnectionTuning) => () =>
     new Connection({
       ...tuning,
       remoteId: 1,
-      sealOutgoing: openSealer,
-      openIncoming: openSealer,
+      outgoing: openChain,
+      incoming: openChain,
       channels: [],
       nowMs: 0,
       sink: { closed() {}, ended() {} },
     });
   expect(make({})).not.toThrow();
   expect(make({ timeoutMs: 0 })).toThrow('timeoutMs');
+  expect(make({ rotateAfterPackets: 0 })).toThrow('rotateAfterPackets');
   expect(make({ rate: { maxBytesPerSecond: -1 } })).toThrow(
     expect.objectContaining({ code: 'option-invalid' }),
   );

@@ -4,16 +4,16 @@ import { type Delivery, Link, type LinkOptions } from '@tickwire/netsim';
 import type { Channel, ChannelPlan } from '../src/transport/channel.ts';
 import { Connection } from '../src/transport/connection.ts';
 import type { ConnectionTuning } from '../src/transport/connection-options.ts';
-import { type Sealer, TAG_BYTES } from '../src/wire/crypto.ts';
+import { type SealerChain, TAG_BYTES } from '../src/wire/crypto.ts';
 import { DATAGRAM_BYTES_MAX } from '../src/wire/packet.ts';
 import { Verdict } from '../src/wire/verdict.ts';
 
 /** Protects nothing and costs nothing: the tests that use it are not about forgery. */
-export const openSealer: Sealer = {
-  seal(bytes, _start, _bodyStart, end) {
-    bytes.fill(0, end, end + TAG_BYTES);
-  },
-  open: () => true,
+export const openChain: SealerChain = {
+  next: () => ({
+    seal: (bytes, _start, _bodyStart, end) => void bytes.fill(0, end, end + TAG_BYTES),
+    open: () => true,
+  }),
 };
 
 /** A channel that sends what it is told and remembers everything that happens to it. */
@@ -78,8 +78,8 @@ export class ProbeChannel implements Channel {
 export interface EndOptions extends ConnectionTuning {
   readonly channels?: readonly ChannelPlan[];
   readonly link?: LinkOptions;
-  readonly sealOutgoing?: Sealer;
-  readonly openIncoming?: Sealer;
+  readonly outgoing?: SealerChain;
+  readonly incoming?: SealerChain;
   /** Flushes so often, in a rhythm of its own. Default: at every tick of the pair. */
   readonly tickMs?: number;
 }
@@ -91,6 +91,8 @@ export class End {
   readonly closed: { reason: string; text: string; remote: boolean }[] = [];
   ended = 0;
   proven = 0;
+  /** Answers to path challenges. */
+  readonly responses: number[] = [];
   packets = 0;
   /** Length of every datagram sent since it was last emptied. */
   readonly lengths: number[] = [];
@@ -101,19 +103,20 @@ export class End {
   nextTickMs: number;
 
   constructor(options: EndOptions, seed: number) {
-    const { link, channels, sealOutgoing, openIncoming, tickMs, ...tuning } = options;
+    const { link, channels, outgoing, incoming, tickMs, ...tuning } = options;
     this.link = new Link(link ?? {}, seed);
     this.tickMs = tickMs ?? Number.POSITIVE_INFINITY;
     this.nextTickMs = this.tickMs;
     this.connection = new Connection({
       ...tuning,
       remoteId: seed,
-      sealOutgoing: sealOutgoing ?? openSealer,
-      openIncoming: openIncoming ?? openSealer,
+      outgoing: outgoing ?? openChain,
+      incoming: incoming ?? openChain,
       channels: channels ?? [],
       nowMs: 0,
       sink: {
         proven: () => this.proven++,
+        pathResponse: (data) => this.responses.push(data),
         closed: (reason, text, remote) => this.closed.push({ reason, text, remote }),
         ended: () => this.ended++,
       },

@@ -5,8 +5,8 @@ import type { ChannelPlan } from '../src/transport/channel.ts';
 import { Connection } from '../src/transport/connection.ts';
 import type { ConnectionTuning } from '../src/transport/connection-options.ts';
 import { RateController } from '../src/transport/rate-controller.ts';
-import { SENT_WINDOW } from '../src/transport/sent-slot.ts';
-import { ConnectionPair, openSealer, ProbeChannel } from './connection-pair.ts';
+import { SENT_WINDOW } from '../src/transport/sent-packets.ts';
+import { ConnectionPair, openChain, ProbeChannel } from './connection-pair.ts';
 
 const TICK_MS = 16;
 const HEADERS = 28;
@@ -25,8 +25,8 @@ function lone(channels: readonly ChannelPlan[], tuning: ConnectionTuning = {}) {
   const connection = new Connection({
     ...tuning,
     remoteId: 1,
-    sealOutgoing: openSealer,
-    openIncoming: openSealer,
+    outgoing: openChain,
+    incoming: openChain,
     channels,
     nowMs: 0,
     sink: { closed() {}, ended() {} },

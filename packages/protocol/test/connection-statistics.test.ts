@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SENT_WINDOW } from '../src/transport/sent-slot.ts';
+import { SENT_WINDOW } from '../src/transport/sent-packets.ts';
 import { ConnectionPair, ProbeChannel } from './connection-pair.ts';
 
 function talking(link: object, bytes = 100, seed = 1) {
@@ -37,6 +37,8 @@ describe('the statistics of a connection', () => {
       queueMs: 0,
       rateReason: 'starting',
       datagramBytes: 1200,
+      keyGenerationOut: 0,
+      keyGenerationIn: 0,
     });
     expect(pair.a.connection.statistics.rateBytesPerSecond).toBeGreaterThan(0);
   });

@@ -11,7 +11,7 @@ import {
   writeHeader,
 } from '../src/wire/packet.ts';
 import { Verdict } from '../src/wire/verdict.ts';
-import { ConnectionPair, openSealer, ProbeChannel } from './connection-pair.ts';
+import { ConnectionPair, openChain, ProbeChannel } from './connection-pair.ts';
 
 const MUST = MUST_UNDERSTAND;
 
@@ -26,8 +26,8 @@ function packet(sequence: number, ...body: number[]): Uint8Array {
 function plain(channels: readonly Channel[]): ConnectionOptions {
   return {
     remoteId: 1,
-    sealOutgoing: openSealer,
-    openIncoming: openSealer,
+    outgoing: openChain,
+    incoming: openChain,
     channels: channels.map((channel, id) => ({ id, channel })),
     nowMs: 0,
     sink: { closed() {}, ended() {} },

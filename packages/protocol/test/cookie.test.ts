@@ -2,6 +2,7 @@ import { SimulatedAddressBook, simulatedCrypto } from '@tickwire/netsim';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { COOKIE_BYTES, CookieJar } from '../src/session/cookie.ts';
+import { HASH_BYTES, KEY_BYTES } from '../src/wire/crypto.ts';
 import { ADDRESS_BYTES_MAX, type AddressBook } from '../src/wire/machine.ts';
 
 const nonce = new Uint8Array(16).fill(5);
@@ -22,6 +23,37 @@ describe('CookieJar', () => {
     const cookie = make(cookies, 5000);
     expect(cookies.check(5000, nonce, 1, cookie)).toBe(true);
     expect(make(cookies, 5000)).toEqual(cookie);
+  });
+
+  test('stands as documented: the slice of time, then half a hash keyed with the secret', () => {
+    // The jar draws its secret first of all, so a second source from the same seed tells it.
+    const crypto = simulatedCrypto(1);
+    const secret = new Uint8Array(KEY_BYTES);
+    simulatedCrypto(1).randomBytes(secret);
+    const cookie = make(jar(), 5000, 7);
+    const input = Uint8Array.of(2, 0, 0, 0, ...nonce, 7, 0, 0, 0);
+    const hash = new Uint8Array(HASH_BYTES);
+    crypto.hash(secret, input, 0, input.length, hash, 0);
+    expect([...cookie]).toEqual([2, 0, 0, 0, ...hash.subarray(0, 16)]);
+  });
+
+  test('lasts from the first moment of its slice to the last of the fourth', () => {
+    const cookies = jar();
+    const cookie = make(cookies, 2 * 2048);
+    expect(cookies.check(2 * 2048 - 1, nonce, 1, cookie)).toBe(false);
+    expect(cookies.check(2 * 2048, nonce, 1, cookie)).toBe(true);
+    expect(cookies.check(6 * 2048 - 1, nonce, 1, cookie)).toBe(true);
+    expect(cookies.check(6 * 2048, nonce, 1, cookie)).toBe(false);
+  });
+
+  test('its time cannot be moved: the slice is hashed as well', () => {
+    const cookies = jar();
+    const cookie = make(cookies, 5000);
+    for (let slice = 0; slice < 256; slice++) {
+      const moved = cookie.slice();
+      moved[0] = slice;
+      expect(cookies.check(slice * 2048, nonce, 1, moved)).toBe(slice === cookie[0]);
+    }
   });
 
   test('another address, another nonce, another process: no', () => {
@@ -70,6 +102,7 @@ describe('CookieJar', () => {
         out[start + ADDRESS_BYTES_MAX - 1] = address;
         return ADDRESS_BYTES_MAX;
       },
+      describeHost: () => 0,
       hold: (address) => address,
       release() {},
     };

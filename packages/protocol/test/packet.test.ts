@@ -5,6 +5,7 @@ import {
   PacketKind,
   readConnectionId,
   readKind,
+  readPhase,
   readWireSequence,
   writeHeader,
 } from '../src/wire/packet.ts';
@@ -14,6 +15,8 @@ describe('packet header', () => {
     const bytes = new Uint8Array(HEADER_BYTES + 2).fill(0xee);
     writeHeader(bytes, 1, 0x8765_4321, 0x1_abcd);
     expect([...bytes]).toEqual([0xee, 6, 0x21, 0x43, 0x65, 0x87, 0xcd, 0xab, 0xee]);
+    writeHeader(bytes, 1, 0x8765_4321, 0x1_abcd, 3);
+    expect([...bytes]).toEqual([0xee, 0x16, 0x21, 0x43, 0x65, 0x87, 0xcd, 0xab, 0xee]);
   });
 
   test('ids and sequences of any size survive', () => {
@@ -21,21 +24,24 @@ describe('packet header', () => {
       fc.property(
         fc.integer({ min: 1, max: 2 ** 32 - 1 }),
         fc.maxSafeNat(),
-        (connectionId, sequence) => {
+        fc.nat(),
+        (connectionId, sequence, generation) => {
           const bytes = new Uint8Array(HEADER_BYTES);
-          writeHeader(bytes, 0, connectionId, sequence);
+          writeHeader(bytes, 0, connectionId, sequence, generation);
           expect(readKind(bytes, 0, bytes.length)).toBe(PacketKind.data);
           expect(readConnectionId(bytes, 0)).toBe(connectionId);
           expect(readWireSequence(bytes, 0)).toBe(sequence % 0x10000);
+          expect(readPhase(bytes, 0)).toBe(generation % 2);
         },
       ),
     );
   });
 
-  test('only the six kinds without reserved bits are kinds', () => {
+  test('only the six kinds without reserved bits are kinds; only data has a key phase', () => {
     const kinds = new Set<number>(Object.values(PacketKind));
     for (let first = 0; first < 256; first++) {
-      expect(readKind(Uint8Array.of(first), 0, 1)).toBe(kinds.has(first) ? first : 0);
+      const kind = first === (PacketKind.data | 0x10) ? PacketKind.data : first;
+      expect(readKind(Uint8Array.of(first), 0, 1)).toBe(kinds.has(kind) ? kind : 0);
     }
   });
 

@@ -5,7 +5,7 @@ import { type Delivery, Fate, InFlight, Link, type LinkOptions, Prng } from '@ti
 import { AckBlock, writeAckBlock } from '../src/transport/ack-block.ts';
 import { RateController, type RateOptions } from '../src/transport/rate-controller.ts';
 import { ReceivedWindow } from '../src/transport/received-window.ts';
-import { SENT_WINDOW } from '../src/transport/sent-slot.ts';
+import { SENT_WINDOW } from '../src/transport/sent-packets.ts';
 import { SentWindow } from '../src/transport/sent-window.ts';
 import { ByteReader, ByteWriter } from '../src/wire/bytes.ts';
 import { Verdict } from '../src/wire/verdict.ts';

@@ -2,7 +2,7 @@ import type { LinkOptions } from '@tickwire/netsim';
 import { describe, expect, it } from 'vitest';
 import { RateController, type RateReason } from '../src/transport/rate-controller.ts';
 import { RttEstimator } from '../src/transport/rtt.ts';
-import { SENT_WINDOW } from '../src/transport/sent-slot.ts';
+import { SENT_WINDOW } from '../src/transport/sent-packets.ts';
 import { type FlowOptions, measure, Path, utilisation } from './rate-controller-path.ts';
 
 const FULL = 1178;

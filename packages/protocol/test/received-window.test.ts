@@ -51,6 +51,19 @@ function expectSame(window: ReceivedWindow, model: Model): void {
 }
 
 describe('ReceivedWindow', () => {
+  test('forgets its losses when the path is another one, and nothing else', () => {
+    const window = new ReceivedWindow();
+    for (let sequence = 0; sequence < 400; sequence += 2) window.received(sequence, sequence, true);
+    expect(window.lossShare).toBeGreaterThan(0.4);
+    const words = () => Array.from({ length: ACK_HISTORY / 32 }, (_, i) => window.word(i));
+    const before = words();
+    window.forgetLosses();
+    expect(window.lossShare).toBe(0);
+    expect([window.newest, words()]).toEqual([398, before]);
+    expect(window.check(397)).toBe(Verdict.accepted);
+    expect(window.check(398)).toBe(Verdict.duplicate);
+  });
+
   test('tells new from known', () => {
     const window = new ReceivedWindow();
     expect(window.newest).toBe(-1);

@@ -44,6 +44,17 @@ describe('RttEstimator', () => {
     expect(near.lossDelayMs).toBeCloseTo(5, 5);
   });
 
+  test('on another path it begins anew', () => {
+    const rtt = new RttEstimator();
+    for (let i = 0; i < 20; i++) sample(rtt, 30 + i);
+    rtt.restart();
+    expect([rtt.samples, rtt.smoothedMs, rtt.variationMs, rtt.latestMs]).toEqual([
+      0, 250, 125, 250,
+    ]);
+    sample(rtt, 80);
+    expect([rtt.smoothedMs, rtt.variationMs]).toEqual([80, 40]);
+  });
+
   test('a lying peer gets nothing below 0', () => {
     const rtt = new RttEstimator();
     sample(rtt, -4000);

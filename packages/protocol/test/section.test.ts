@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CHANNELS_MAX } from '../src/transport/channel.ts';
-import { ControlSection, MUST_UNDERSTAND, SectionList } from '../src/transport/section.ts';
+import {
+  ControlSection,
+  MUST_UNDERSTAND,
+  PATH_DATA_BYTES,
+  SectionList,
+} from '../src/transport/section.ts';
 import { ByteReader, ByteWriter } from '../src/wire/bytes.ts';
 import { Verdict } from '../src/wire/verdict.ts';
 
@@ -32,7 +37,7 @@ describe('SectionList', () => {
   });
 
   test('an unknown section is skipped, or refused when it must be understood', () => {
-    for (const type of [3, 31, 32, 63, 66, 127]) {
+    for (const type of [3, 31, 32, 63, 68, 127]) {
       const { verdict, list } = read([type, 1, 0xaa, MUST | 1, 1, 5]);
       expect(verdict).toBe(Verdict.accepted);
       expect([...list.types.subarray(0, list.count)]).toEqual([1]);
@@ -64,13 +69,22 @@ describe('SectionList', () => {
   test('all channels at once, the highest included', () => {
     const bytes: number[] = [];
     for (let channel = 0; channel < CHANNELS_MAX; channel++) bytes.push(MUST | channel, 0);
-    bytes.push(MUST | 64, 0, MUST | 65, 0);
+    bytes.push(MUST | 64, 0, MUST | 65, 0, MUST | 66, 4, 1, 2, 3, 4, MUST | 67, 4, 1, 2, 3, 4);
     const { verdict, list } = read(bytes, -1, -1);
     expect(verdict).toBe(Verdict.accepted);
-    expect(list.count).toBe(CHANNELS_MAX + 2);
+    expect(list.count).toBe(CHANNELS_MAX + 4);
     // And everything else that a byte can say, skipped.
-    for (let type = 66; type < 128; type++) bytes.push(type, 0);
-    expect(read(bytes, -1, -1).list.count).toBe(CHANNELS_MAX + 2);
+    for (let type = 68; type < 128; type++) bytes.push(type, 0);
+    expect(read(bytes, -1, -1).list.count).toBe(CHANNELS_MAX + 4);
+  });
+
+  test('path challenges and responses have four bytes', () => {
+    for (const type of [ControlSection.pathChallenge, ControlSection.pathResponse]) {
+      for (let size = 0; size < 8; size++) {
+        const verdict = size === PATH_DATA_BYTES ? Verdict.accepted : Verdict.malformed;
+        expect(read([MUST | type, size, ...new Array(size).fill(9)]).verdict).toBe(verdict);
+      }
+    }
   });
 
   test('each half of the channels has its mask', () => {

@@ -4,7 +4,7 @@ import { ACK_BLOCK_BYTES_MAX, AckBlock, writeAckBlock } from '../src/transport/a
 import { RateController } from '../src/transport/rate-controller.ts';
 import { ACK_HISTORY, ReceivedWindow } from '../src/transport/received-window.ts';
 import type { RttEstimator } from '../src/transport/rtt.ts';
-import { SENT_WINDOW } from '../src/transport/sent-slot.ts';
+import { SENT_WINDOW } from '../src/transport/sent-packets.ts';
 import { SentWindow } from '../src/transport/sent-window.ts';
 import { ByteReader, ByteWriter } from '../src/wire/bytes.ts';
 import { Verdict } from '../src/wire/verdict.ts';
@@ -100,6 +100,100 @@ class Fixture {
 }
 
 describe('SentWindow', () => {
+  test('a packet on another path gets its verdict and tells nothing else', () => {
+    for (const arrives of [true, false]) {
+      const f = new Fixture();
+      f.send(0);
+      f.arrive(0);
+      f.ack(80);
+      const calls = f.rate.calls.length;
+      f.window.sentElsewhere(100, 30);
+      expect(f.window.inFlight).toBe(1);
+      if (arrives) f.arrive(1);
+      f.ack(100);
+      f.window.detectLosses(9000);
+      expect([f.acked, f.lost]).toEqual(arrives ? [[0, 1], []] : [[0], [1]]);
+      expect(f.masks.at(-1)).toEqual([0, 0]);
+      expect([f.window.rtt.samples, f.window.rtt.smoothedMs]).toEqual([1, 80]);
+      expect([f.window.lossShare, f.rate.silences, f.rate.calls.length]).toEqual([0, 0, calls]);
+      // Late, and still nothing.
+      f.arrive(1);
+      f.ack(9001);
+      expect([f.window.rtt.samples, f.window.statistics.spuriousLosses]).toEqual([1, 0]);
+    }
+  });
+
+  test('several packets on other paths at once', () => {
+    const f = new Fixture();
+    for (let i = 0; i < 5; i++) f.window.sentElsewhere(i, 30);
+    f.window.detectLosses(9000);
+    expect(f.lost).toEqual([0, 1, 2, 3, 4]);
+    expect([f.window.lossShare, f.rate.silences, f.rate.calls]).toEqual([0, 0, []]);
+  });
+
+  test('after a restart packets under way get their verdicts and tell nothing of the new path', () => {
+    const f = new Fixture();
+    for (let i = 0; i < 10; i++) f.send(i * 10);
+    f.arrive(0, 1);
+    f.ack(100);
+    const rate = new SpyRate(100);
+    const calls = f.rate.calls.length;
+    f.window.restart(rate);
+    expect(f.window.inFlight).toBe(8);
+    expect([f.window.rtt.samples, f.window.rtt.smoothedMs, f.window.lossShare]).toEqual([
+      0, 250, 0,
+    ]);
+    f.arrive(4);
+    f.ack(120);
+    expect(f.acked).toEqual([1, 0, 4]);
+    expect(f.window.rtt.samples).toBe(0);
+    const sequence = f.send(130);
+    f.arrive(sequence);
+    f.ack(190);
+    expect([f.window.rtt.samples, f.window.rtt.latestMs]).toEqual([1, 60]);
+    // Overtaken on the new path: lost, for whoever wrote into them.
+    f.window.detectLosses(400);
+    expect(f.lost).toEqual([2, 3, 5, 6, 7, 8, 9]);
+    expect([f.window.lossShare, rate.silences]).toEqual([0, 0]);
+    const slot = sequence % SENT_WINDOW;
+    expect(rate.calls.map(([name, at]) => [name, at])).toEqual([
+      ['sent', slot],
+      ['acked', slot],
+    ]);
+    expect(f.rate.calls.length).toBe(calls);
+    // And what is lost from now on counts again.
+    f.send(500);
+    f.window.detectLosses(9000);
+    expect(f.window.lossShare).toBeGreaterThan(0);
+    expect(rate.silences).toBe(1);
+  });
+
+  test('after a restart the wait for a sign of life is that of a fresh one', () => {
+    const f = new Fixture();
+    const waitMs = (nowMs: number) => {
+      f.send(nowMs);
+      return f.window.wakeAt() - nowMs;
+    };
+    const fresh = waitMs(0);
+    f.window.detectLosses(fresh);
+    expect(waitMs(10_000)).toBeGreaterThan(fresh);
+    f.window.detectLosses(20_000);
+    f.window.restart(new SpyRate(20_000));
+    expect(waitMs(20_000)).toBe(fresh);
+  });
+
+  test('knows the newest packet that was acked', () => {
+    const f = new Fixture();
+    expect(f.window.newestAcked).toBe(-1);
+    for (let i = 0; i < 5; i++) f.send(i, i !== 3);
+    f.arrive(3);
+    f.ack(10);
+    expect(f.window.newestAcked).toBe(3);
+    f.arrive(1);
+    f.ack(11);
+    expect(f.window.newestAcked).toBe(3);
+  });
+
   test('an ack settles a packet once', () => {
     const f = new Fixture();
     f.send(0);

@@ -75,6 +75,7 @@ export class GameServer<S extends GameShape, M extends MessageDeclarations>
   advance(nowMs: number): void {
     const due = this.#step.due(nowMs);
     if (due === 0) return;
+    this.note(nowMs);
     this.host.advance(nowMs);
     for (let i = 0; i < due; i++) this.#tick(nowMs);
     this.settle(nowMs);
@@ -93,6 +94,10 @@ export class GameServer<S extends GameShape, M extends MessageDeclarations>
 
   protected override waits(session: GameSession<M> | undefined): boolean {
     return session?.seat?.waits ?? false;
+  }
+
+  protected override resumed(session: GameSession<M>): void {
+    session.match?.resume(session);
   }
 
   protected override ended(session: GameSession<M>): void {

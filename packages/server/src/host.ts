@@ -1,43 +1,49 @@
-// The connections of a server, whatever travels in them: handshake, slots, routing by connection id.
-// Composition: what a handshake packet holds stands in protocol's session/handshake.ts.
+// The connections of a server, whatever travels in them: slots, routing by connection id, changes of address.
+// Composition: who comes in is for responder.ts, where a connection moves to for path-change.ts.
 
 import {
   type AddressBook,
   type ChannelPlan,
   Connection,
   type ConnectionTuning,
-  CookieJar,
   type Crypto,
   checkTuning,
+  createKeyPair,
   DATA_PACKET_BYTES_MIN,
   type Destination,
-  deriveKey,
   type EndReason,
   type GameIdentity,
-  Hello,
-  KeyPurpose,
+  KeyChain,
+  type KeyPair,
   type Machine,
   PacketKind,
+  type ResumeKeys,
   readConnectionId,
   readKind,
+  type SessionKeys,
   Verdict,
   verdictNames,
-  WIRE_VERSION,
-  writeAccept,
-  writeChallenge,
-  writeRefusal,
 } from '@tickwire/protocol';
+import { type Access, AccessCheck, type Resumable } from './access.ts';
+import { AdmissionLimits } from './admission-limits.ts';
+import type { HostStatistics } from './host-statistics.ts';
+import { type LimitOptions, resolveLimits } from './limits.ts';
 import { ReplyRing } from './reply-ring.ts';
-import { type Slot, SlotState, SlotTable } from './slot-table.ts';
+import { HandshakeResponder } from './responder.ts';
+import { isWaiting, type Slot, SlotState, SlotTable, type User } from './slot-table.ts';
+import { TokenLedger } from './token-ledger.ts';
+import { WallClock } from './wall-clock.ts';
 
 /** What a host asks of and tells to the layer above. A slot is a small number, reused after `ended`. */
 export interface HostSink {
-  /** A proven address wants in: answer with `accept` or `refuse` and the ticket, now or later. */
+  /** A proven address wants in, with good credentials: answer with `accept` or `refuse` and the ticket, now or later. */
   requested(slot: number, ticket: number): void;
-  /** The channels of a connection about to be made. */
-  channels(slot: number): readonly ChannelPlan[];
+  /** The session that can be resumed by this id; undefined = none. Default: there are none. */
+  resumable?(id: Uint8Array): Resumable | undefined;
+  /** The channels of a connection about to be made; `resumes` = the session that it resumes, 0 = a new one. */
+  channels(slot: number, resumes: number): readonly ChannelPlan[];
   /** The first sealed packet came: the connection is live. */
-  opened(slot: number): void;
+  opened(slot: number, resumes: number): void;
   /** A live connection is over for the user; half-open ones vanish silently. */
   closed(slot: number, reason: EndReason, text: string, remote: boolean): void;
   /** The place is nobody's any more: an ended connection has been settled, or one that never opened was given up. */
@@ -51,6 +57,13 @@ export interface HostOptions extends ConnectionTuning {
   readonly crypto: Crypto;
   readonly addresses: AddressBook;
   readonly sink: HostSink;
+  /** Unix time, ms, as it is when asked: what tokens are judged by. Default: as if the machine's time were it. */
+  readonly wallClock?: (() => number) | undefined;
+  /** What clients know the server by. Default: a new one. */
+  readonly identity?: KeyPair | undefined;
+  /** The way in. Default: open to everybody. */
+  readonly access?: Access | undefined;
+  readonly limits?: LimitOptions | undefined;
   /** Slots, live and half-open together. Default 1024, at most 65535. */
   readonly maxConnections?: number;
   /** Text that goes with the refusal 'full', such as where else to try; cut to 200 bytes. Default none. */
@@ -60,35 +73,74 @@ export interface HostOptions extends ConnectionTuning {
 const MAX_CONNECTIONS = 1024;
 /** Undecided or without a first sealed packet for so long: forgotten. */
 const HALF_OPEN_MS = 5000;
-/** Refusals to strangers, together, per second. */
-const REFUSALS_PER_SECOND = 100;
 
 /** See the head of the file. */
 export class ConnectionHost implements Machine {
+  /** What clients know the server by. */
+  readonly identity: KeyPair;
   readonly #options: HostOptions;
   readonly #table: SlotTable;
   readonly #replies = new ReplyRing();
-  readonly #cookies: CookieJar;
-  readonly #hello = new Hello();
-  readonly #cookie = new Uint8Array(20);
+  readonly #limits: AdmissionLimits;
+  readonly #responder: HandshakeResponder;
+  readonly #tokens = new TokenLedger();
   readonly #verdicts = new Float64Array(verdictNames.length);
   #cursor = 0;
   #draining = false;
   #urgent = false;
-  #refusalsLeft = REFUSALS_PER_SECOND;
-  #refusalsAtMs = 0;
+  #pathChallenges = 0;
+  #pathChanges = 0;
+  /** Where the packet that is being received came from. */
+  #from = 0;
   #nowMs = 0;
 
   constructor(options: HostOptions) {
     checkTuning(options);
+    const { crypto, addresses, game, sink, wallClock = () => this.#nowMs } = options;
+    const { access = { way: 'open' }, maxConnections = MAX_CONNECTIONS, fullText = '' } = options;
+    const limits = resolveLimits(options.limits ?? {}, maxConnections);
+    const wall = new WallClock(wallClock);
     this.#options = options;
-    this.#table = new SlotTable(options.crypto, options.maxConnections ?? MAX_CONNECTIONS);
-    this.#cookies = new CookieJar(options.crypto, options.addresses);
+    this.identity = options.identity ?? createKeyPair(crypto);
+    this.#table = new SlotTable(crypto, maxConnections);
+    this.#limits = new AdmissionLimits(limits, addresses, this.#table.capacity);
+    const serverKey = this.identity.publicKey;
+    const resumable = (id: Uint8Array) => sink.resumable?.(id);
+    this.#responder = new HandshakeResponder({
+      crypto,
+      addresses,
+      game,
+      identity: this.identity,
+      table: this.#table,
+      replies: this.#replies,
+      access: new AccessCheck({ crypto, access, game, serverKey, wall, resumable }),
+      limits: this.#limits,
+      tokens: this.#tokens,
+      fullText,
+      wall,
+      consume: access.way === 'token' ? access.consume : undefined,
+      requested: (slot) => this.#requested(slot),
+      release: (slot, keepAddress) => this.#release(slot, keepAddress),
+    });
   }
 
   /** Datagrams by verdict, over all connections and strangers. */
   verdicts(verdict: Verdict): number {
     return this.#verdicts[verdict]!;
+  }
+
+  /** What the handshake and the limits have counted, as a fresh reading. */
+  get statistics(): HostStatistics {
+    return {
+      ...this.#limits.statistics,
+      crypto: this.#options.crypto.provider,
+      halfOpen: this.#table.halfOpen,
+      unprovenBytesIn: this.#responder.unprovenBytesIn,
+      unprovenBytesOut: this.#responder.unprovenBytesOut,
+      repliesDropped: this.#replies.dropped,
+      pathChallenges: this.#pathChallenges,
+      pathChanges: this.#pathChanges,
+    };
   }
 
   /** Slots in use, half-open ones included. */
@@ -108,11 +160,6 @@ export class ConnectionHost implements Machine {
     return this.#urgent;
   }
 
-  /** Answers to strangers that found the reply ring full. */
-  get repliesDropped(): number {
-    return this.#replies.dropped;
-  }
-
   /** The connection in `slot`, if it has one. */
   connection(slot: number): Connection | undefined {
     return this.#table.slots[slot]?.connection;
@@ -121,6 +168,16 @@ export class ConnectionHost implements Machine {
   /** Opaque address of the peer in `slot`. */
   address(slot: number): number {
     return this.#table.slots[slot]?.address ?? 0;
+  }
+
+  /** Who the client in `slot` is; undefined when nobody has vouched for it with a token. */
+  user(slot: number): User | undefined {
+    return this.#table.slots[slot]?.admission.user;
+  }
+
+  /** What resumes the session of the connection in `slot`. */
+  resumeKeys(slot: number): ResumeKeys | undefined {
+    return this.#table.slots[slot]?.resumeKeys;
   }
 
   receive(nowMs: number, bytes: Uint8Array, start: number, end: number, from: number): Verdict {
@@ -137,8 +194,7 @@ export class ConnectionHost implements Machine {
       if (slot.state === SlotState.free) continue;
       slot.connection?.advance(nowMs);
       if (slot.state === SlotState.leaving) this.#draining = true;
-      const waiting = slot.state === SlotState.deciding || slot.state === SlotState.halfOpen;
-      if (waiting && nowMs - slot.sinceMs >= HALF_OPEN_MS) this.#release(slot);
+      if (isWaiting(slot.state) && nowMs - slot.sinceMs >= HALF_OPEN_MS) this.#release(slot);
     }
   }
 
@@ -161,12 +217,8 @@ export class ConnectionHost implements Machine {
     if (reply > 0 && this.#replies.polledHeld) this.#options.addresses.release(to.address);
     if (reply > 0 || !this.#draining) return reply;
     while (this.#cursor < this.#table.slots.length) {
-      const slot = this.#table.slots[this.#cursor]!;
-      const length = slot.connection?.poll(nowMs, out, start) ?? 0;
-      if (length > 0) {
-        to.address = slot.address;
-        return length;
-      }
+      const length = this.#pollSlot(nowMs, this.#table.slots[this.#cursor]!, out, start, to);
+      if (length > 0) return length;
       this.#cursor++;
     }
     this.#cursor = 0;
@@ -183,36 +235,14 @@ export class ConnectionHost implements Machine {
   accept(slotIndex: number, ticket: number): void {
     const slot = this.#table.slots[slotIndex];
     if (slot?.state !== SlotState.deciding || slot.localId !== ticket) return;
-    const { crypto, timeoutMs, keepAliveMs, rate, probePathMtu } = this.#options;
-    const { clientKey, serverKey, nonce } = slot;
-    const key = (purpose: number) => deriveKey(crypto, purpose, clientKey, serverKey, nonce);
-    slot.state = SlotState.halfOpen;
-    slot.sinceMs = this.#nowMs;
-    slot.connection = new Connection({
-      remoteId: slot.remoteId,
-      sealOutgoing: crypto.sealer(key(KeyPurpose.serverToClient)),
-      openIncoming: crypto.sealer(key(KeyPurpose.clientToServer)),
-      channels: this.#options.sink.channels(slotIndex),
-      nowMs: this.#nowMs,
-      timeoutMs,
-      keepAliveMs,
-      rate,
-      probePathMtu,
-      sink: {
-        proven: () => this.#proven(slotIndex),
-        closed: (reason, text, remote) => this.#closed(slotIndex, reason, text, remote),
-        ended: () => this.#release(slot),
-      },
-    });
-    this.#replyAccept(slot);
+    this.#accept(slot);
   }
 
   /** Answers a request: no, and why. */
   refuse(slotIndex: number, ticket: number, reason: EndReason, text: string): void {
     const slot = this.#table.slots[slotIndex];
     if (slot?.state !== SlotState.deciding || slot.localId !== ticket) return;
-    const told = this.#replyRefusal(slot.nonce, slot.address, reason, text, true);
-    this.#release(slot, told);
+    this.#responder.refuse(slot, reason, text);
   }
 
   /** Ends a live connection. */
@@ -226,9 +256,9 @@ export class ConnectionHost implements Machine {
       case PacketKind.data:
         return this.#receiveData(nowMs, bytes, start, end, from);
       case PacketKind.request:
-        return this.#receiveRequest(nowMs, bytes, start, end, from);
+        return this.#responder.request(nowMs, bytes, start, end, from);
       case PacketKind.proof:
-        return this.#receiveProof(nowMs, bytes, start, end, from);
+        return this.#responder.proof(nowMs, bytes, start, end, from);
       default:
         return Verdict.malformed;
     }
@@ -243,121 +273,121 @@ export class ConnectionHost implements Machine {
   ): Verdict {
     if (end - start < DATA_PACKET_BYTES_MIN) return Verdict.malformed;
     const id = readConnectionId(bytes, start);
-    const index = id & 0xffff;
-    const slot = this.#table.slots[index];
-    if (slot?.connection === undefined || slot.localId !== id) return Verdict.unknown;
-    if (slot.address !== from) return Verdict.unexpected;
-    const verdict = slot.connection.receive(nowMs, bytes, start, end);
+    const slot = this.#table.slots[id & 0xffff];
+    const connection = slot?.connection;
+    if (slot === undefined || connection === undefined || slot.localId !== id) {
+      return Verdict.unknown;
+    }
+    if (!this.#limits.mayReceive(nowMs, slot.index)) return Verdict.limited;
+    const newestBefore = connection.received.newest;
+    this.#from = from;
+    const verdict = connection.receive(nowMs, bytes, start, end);
+    if (verdict === Verdict.accepted || verdict === Verdict.refused)
+      this.#limits.received(slot.index);
     if (!slot.connection?.open) this.#draining = true;
-    else if (slot.connection.urgent) this.#urgent = true;
+    else if (connection.urgent) this.#urgent = true;
+    // Only what is authentic moves the window.
+    if (connection.received.newest > newestBefore) this.#noticePath(nowMs, slot, end - start);
     return verdict;
   }
 
-  #receiveRequest(
-    nowMs: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    from: number,
-  ): Verdict {
-    const hello = this.#hello;
-    if (!hello.readRequest(bytes, start, end)) return Verdict.malformed;
-    const mismatch = this.#mismatch(hello);
-    if (mismatch !== undefined) {
-      if (!this.#mayRefuse(nowMs)) return Verdict.limited;
-      this.#replyRefusal(hello.nonce, from, mismatch, '');
-      return Verdict.unexpected;
+  /** The newest packet so far has come from `#from`. */
+  #noticePath(nowMs: number, slot: Slot, sizeBytes: number): void {
+    const { crypto, addresses } = this.#options;
+    if (this.#from === slot.address) slot.path.clear(addresses);
+    else if (slot.state === SlotState.live) {
+      slot.path.noticed(nowMs, this.#from, sizeBytes, crypto, addresses);
+      if (slot.path.due) this.#draining = true;
     }
-    if (!this.#replies.hasRoom()) return Verdict.limited;
-    this.#cookies.make(nowMs, hello.nonce, from, this.#cookie);
-    const { bytes: out, offset } = this.#replies;
-    this.#replies.push(writeChallenge(out, offset, hello.nonce, this.#cookie), from);
-    return Verdict.accepted;
   }
 
-  #receiveProof(
-    nowMs: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    from: number,
-  ): Verdict {
-    const hello = this.#hello;
-    if (!hello.readProof(bytes, start, end)) return Verdict.malformed;
-    if (this.#mismatch(hello) !== undefined) return Verdict.unexpected;
-    if (!this.#cookies.check(nowMs, hello.nonce, from, hello.cookie)) return Verdict.forged;
-    const known = this.#table.find(hello);
-    if (known !== undefined) return this.#repeatAccept(known);
-    const index = this.#table.take(hello, nowMs);
-    if (index < 0) {
-      const { fullText = '' } = this.#options;
-      if (this.#mayRefuse(nowMs)) this.#replyRefusal(hello.nonce, from, 'full', fullText);
-      return Verdict.limited;
+  #pollSlot(nowMs: number, slot: Slot, out: Uint8Array, start: number, to: Destination): number {
+    const { connection } = slot;
+    if (connection === undefined) return 0;
+    if (slot.path.due) {
+      const challenge = slot.path.write(nowMs, connection, out, start);
+      to.address = slot.path.candidate;
+      if (challenge > 0) this.#pathChallenges++;
+      if (challenge > 0) return challenge;
     }
-    const slot = this.#table.slots[index]!;
-    slot.address = this.#options.addresses.hold(from);
-    this.#options.sink.requested(index, slot.localId);
-    return Verdict.accepted;
+    to.address = slot.address;
+    return connection.poll(nowMs, out, start);
   }
 
-  #mismatch(hello: Hello): EndReason | undefined {
-    const { idHash, digest } = this.#options.game;
-    if (hello.versionMin > WIRE_VERSION || hello.versionMax < WIRE_VERSION) return 'version';
-    return hello.idHash !== idHash || hello.digest !== digest ? 'game' : undefined;
+  #pathAnswered(slot: Slot, data: number): void {
+    const { addresses } = this.#options;
+    if (!slot.path.answered(this.#from, data, addresses)) return;
+    addresses.release(slot.address);
+    slot.address = this.#from;
+    slot.connection?.pathChanged(this.#nowMs);
+    this.#pathChanges++;
   }
 
-  #mayRefuse(nowMs: number): boolean {
-    if (nowMs - this.#refusalsAtMs >= 1000) {
-      this.#refusalsAtMs = nowMs;
-      this.#refusalsLeft = REFUSALS_PER_SECOND;
+  /** A resume has shown all that there is to show; everybody else is for the sink to decide. */
+  #requested(slot: Slot): void {
+    if (slot.admission.resumes !== 0) this.#accept(slot);
+    else this.#options.sink.requested(slot.index, slot.localId);
+  }
+
+  #accept(slot: Slot): void {
+    const keys = this.#responder.accept(slot);
+    if (keys === undefined) {
+      this.#release(slot);
+      return;
     }
-    return this.#refusalsLeft > 0 && this.#refusalsLeft-- > 0;
+    this.#limits.restart(slot.index);
+    slot.state = SlotState.halfOpen;
+    slot.sinceMs = this.#nowMs;
+    slot.resumeKeys = keys.resume;
+    slot.connection = this.#connect(slot, keys);
   }
 
-  #repeatAccept(slot: Slot): Verdict {
-    if (slot.state === SlotState.halfOpen) this.#replyAccept(slot);
-    return Verdict.duplicate;
+  #connect(slot: Slot, { serverToClient, clientToServer }: SessionKeys): Connection {
+    const { crypto, sink, timeoutMs, keepAliveMs, rate, probePathMtu, rotateAfterPackets } =
+      this.#options;
+    return new Connection({
+      remoteId: slot.remoteId,
+      outgoing: new KeyChain(crypto, serverToClient),
+      incoming: new KeyChain(crypto, clientToServer),
+      channels: sink.channels(slot.index, slot.admission.resumes),
+      nowMs: this.#nowMs,
+      timeoutMs: slot.admission.timeoutMs ?? timeoutMs,
+      keepAliveMs,
+      rate,
+      probePathMtu,
+      rotateAfterPackets,
+      sink: {
+        proven: () => this.#proven(slot),
+        closed: (reason, text, remote) => this.#closed(slot, reason, text, remote),
+        ended: () => this.#release(slot),
+        pathResponse: (data) => this.#pathAnswered(slot, data),
+      },
+    });
   }
 
-  #replyAccept(slot: Slot): void {
-    if (!this.#replies.hasRoom()) return;
-    const { crypto } = this.#options;
-    const { nonce, localId, clientKey, serverKey } = slot;
-    const acceptKey = deriveKey(crypto, KeyPurpose.accept, clientKey, serverKey, nonce);
-    const { bytes, offset } = this.#replies;
-    const length = writeAccept(bytes, offset, nonce, localId, serverKey, crypto, acceptKey);
-    this.#replies.push(length, slot.address);
+  #proven(slot: Slot): void {
+    const { resumes, tokenId } = slot.admission;
+    if (tokenId !== undefined && !this.#tokens.consume(tokenId, slot.index)) {
+      slot.connection?.close(this.#nowMs, 'token-used', '');
+      return;
+    }
+    slot.state = SlotState.live;
+    this.#options.sink.opened(slot.index, resumes);
   }
 
-  /** True = the reply waits to be polled, and with `held` lets go of the address then. */
-  #replyRefusal(
-    nonce: Uint8Array,
-    to: number,
-    reason: EndReason,
-    text: string,
-    held = false,
-  ): boolean {
-    if (!this.#replies.hasRoom()) return false;
-    const { bytes, offset } = this.#replies;
-    this.#replies.push(writeRefusal(bytes, offset, nonce, reason, text), to, held);
-    return true;
-  }
-
-  #proven(index: number): void {
-    this.#table.slots[index]!.state = SlotState.live;
-    this.#options.sink.opened(index);
-  }
-
-  #closed(index: number, reason: EndReason, text: string, remote: boolean): void {
-    const slot = this.#table.slots[index]!;
+  #closed(slot: Slot, reason: EndReason, text: string, remote: boolean): void {
     const wasLive = slot.state === SlotState.live;
     slot.state = SlotState.leaving;
-    if (wasLive) this.#options.sink.closed(index, reason, text, remote);
+    if (wasLive) this.#options.sink.closed(slot.index, reason, text, remote);
   }
 
   #release(slot: Slot, keepAddress = false): void {
-    if (!keepAddress) this.#options.addresses.release(slot.address);
+    const { addresses, sink } = this.#options;
+    const { tokenId } = slot.admission;
+    if (tokenId !== undefined) this.#tokens.release(tokenId, slot.index);
+    slot.path.clear(addresses);
+    if (!keepAddress) addresses.release(slot.address);
     this.#table.free(slot);
-    this.#options.sink.freed?.(slot.index);
+    sink.freed?.(slot.index);
   }
 }

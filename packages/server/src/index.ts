@@ -1,16 +1,20 @@
 // '@tickwire/server': the authoritative host over UDP.
+
+export type { AccessOptions, TokenOptions } from './access-options.ts';
 export * from './core.ts';
 export {
-  accept,
-  type Decision,
   type GameListenOptions,
-  ListeningServer,
   type ListenOptions,
   listen,
   type MessageListenOptions,
+} from './listen.ts';
+export {
+  accept,
+  type Decision,
+  ListeningServer,
   type MessagingServer,
   type RequestInfo,
   refuse,
   Server,
-} from './listen.ts';
+} from './listening-server.ts';
 export type { ServerStatistics, TickStatistics } from './server-statistics.ts';

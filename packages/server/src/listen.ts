@@ -3,42 +3,38 @@
 
 import {
   type ConnectionTuning,
-  type EndReason,
   type Game,
   type GameShape,
+  type KeyPair,
   type Machine,
   type MessageDeclarations,
   MessageSet,
-  type MessageValue,
   TickwireError,
-  Verdict,
-  verdictNames,
 } from '@tickwire/protocol';
 import {
   checkOptions,
   checkWhole,
+  loadCrypto,
   MachineDriver,
-  nodeCrypto,
   type OptionNames,
-  type SocketAddress,
   tuningNames,
 } from '@tickwire/protocol/udp';
+import type { Access } from './access.ts';
+import {
+  type AccessOptions,
+  accessNames,
+  resolveAccess,
+  resolveIdentity,
+} from './access-options.ts';
 import { GameServer } from './game-server.ts';
-import type { GameSession } from './game-session.ts';
-import type { Match, MatchOptions } from './match.ts';
+import type { LimitOptions } from './limits.ts';
+import { ListeningServer, type MessagingServer, Server } from './listening-server.ts';
 import { MessageServer } from './message-server.ts';
-import { type ServerStatistics, TickMeter, type TickStatistics } from './server-statistics.ts';
-import type { Session } from './session.ts';
-import type {
-  CloseOptions,
-  Log,
-  OnError,
-  SessionServer,
-  SessionServerOptions,
-} from './session-server.ts';
+import { TickMeter } from './server-statistics.ts';
+import type { Log, OnError, SessionServerOptions } from './session-server.ts';
 
 /** Options of {@link listen}, with a game or without. */
-export interface ListenOptions extends ConnectionTuning {
+export interface ListenOptions extends ConnectionTuning, AccessOptions {
   /** Literal IPv4 or IPv6 address; '::' takes both families. Default '::'. */
   readonly host?: string;
   /** 0 = any free port, see `server.address`. Default 0, at most 65535. */
@@ -47,6 +43,10 @@ export interface ListenOptions extends ConnectionTuning {
   readonly maxConnections?: number;
   /** Goes with the refusal 'full' to whoever finds no place, cut to 200 bytes. Default ''. */
   readonly fullText?: string;
+  /** How much it takes from those who are, or want to be, its clients. */
+  readonly limits?: LimitOptions;
+  /** A client that was lost may take its seat again for so long, whole ms. Default 30000, 0 = never, at most 3600000. */
+  readonly resumeMs?: number;
   /** Events worth a line; silent by default. */
   readonly log?: Log;
   /** Everything that user code throws, and socket errors. Default: to `log`. */
@@ -69,10 +69,13 @@ export interface GameListenOptions extends ListenOptions {
 
 const commonNames = {
   ...tuningNames,
+  ...accessNames,
   host: true,
   port: true,
   maxConnections: true,
   fullText: true,
+  limits: true,
+  resumeMs: true,
   log: true,
   onError: true,
   signal: true,
@@ -84,168 +87,7 @@ const gameNames = { ...commonNames, development: true } satisfies OptionNames<Ga
 
 const PORT_MAX = 65_535;
 const CONNECTIONS_MAX = 65_535;
-
-/** Where a request to connect comes from. */
-export interface RequestInfo {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** An answer to a request; make it with {@link accept} or {@link refuse}. */
-export type Decision = { readonly accepted: true } | { readonly accepted: false; text: string };
-
-/** Lets the client in. */
-export function accept(): Decision {
-  return { accepted: true };
-}
-
-/** Keeps the client out; the text reaches it, cut to 200 bytes. */
-export function refuse(text = ''): Decision {
-  return { accepted: false, text };
-}
-
-/** A listening server, as far as it is the same with a game and without. */
-export class ListeningServer<
-  M extends MessageDeclarations,
-  S extends Session<M>,
-  C extends SessionServer<M, S> & Machine,
-> {
-  /** The machine inside, for what this class does not offer. */
-  readonly core: C;
-  readonly #driver: MachineDriver;
-  #closing: Promise<void> | undefined;
-
-  constructor(core: C, driver: MachineDriver) {
-    this.core = core;
-    this.#driver = driver;
-  }
-
-  /** Where it listens; `port` is the real one when 0 was asked for. */
-  get address(): SocketAddress {
-    return this.#driver.socket.address;
-  }
-
-  /** Connected clients. */
-  get sessions(): Iterable<S> {
-    return this.core.sessions.values();
-  }
-
-  /** Datagrams and verdicts since the start. */
-  get statistics(): ServerStatistics {
-    const { socket } = this.#driver;
-    const verdicts: Record<string, number> = {};
-    for (const name of verdictNames) verdicts[name] = this.core.host.verdicts(Verdict[name]);
-    return {
-      ...socket.statistics,
-      sessions: this.core.sessions.size,
-      messagesMalformed: this.core.messagesMalformed,
-      messagesUnheard: this.core.messagesUnheard,
-      receiveBufferBytes: socket.receiveBufferBytes,
-      verdicts,
-    };
-  }
-
-  /** Decides who may come in, now or later; undecided after 5 s the request is forgotten. Default: everybody. */
-  onRequest(handler: (info: RequestInfo) => Decision | Promise<Decision>): void {
-    this.core.onRequest((request) => {
-      const decide = (decision: Decision) => {
-        if (decision.accepted) request.accept();
-        else request.refuse(decision.text);
-        this.#driver.pump();
-      };
-      const fail = (error: unknown) => {
-        request.fail(error as Error);
-        this.#driver.pump();
-      };
-      const ask = async () => decide(await handler(this.#driver.socket.describe(request.from)));
-      ask().catch(fail);
-    });
-  }
-
-  /** Called with each new session; in a game it usually puts it into a match. */
-  onSession(handler: (session: S) => void): void {
-    this.core.onSession(handler);
-  }
-
-  /** Called when a session has ended, for whatever reason. */
-  onEnd(handler: (session: S, reason: EndReason, text: string) => void): void {
-    this.core.onEnd(handler);
-  }
-
-  /** One handler for each message name. A throw ends that session. */
-  onMessage<K extends keyof M & string>(
-    name: K,
-    handler: (session: S, message: MessageValue<M[K]>) => void,
-  ): void {
-    this.core.onMessage(name, handler);
-  }
-
-  /** Called when a client has taken back a value of a reliable-latest channel. */
-  onForget(name: keyof M & string, handler: (session: S, key: number) => void): void {
-    this.core.onForget(name, handler);
-  }
-
-  /**
-   * Sends a message to every session, but for `except`; it is encoded once. Returns to how many: the queues of the
-   * others are full.
-   */
-  broadcast<K extends keyof M & string>(name: K, value: MessageValue<M[K]>, except?: S): number {
-    return this.core.broadcast(name, value, except);
-  }
-
-  /**
-   * Closes: nobody new, messages under way get `graceMs` to arrive, everybody is told 'shutdown' and `reason`.
-   * Resolves when that is done and the socket is closed; a second call gives the same promise.
-   */
-  close(options: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options);
-    return this.#closing;
-  }
-
-  async #close(options: CloseOptions): Promise<void> {
-    this.core.close(this.#driver.nowMs(), options);
-    const done = this.#driver.runUntil(() => this.core.over);
-    this.#driver.pump();
-    await done;
-    await this.#driver.close();
-  }
-}
-
-/** A listening game server. */
-export class Server<S extends GameShape, M extends MessageDeclarations> extends ListeningServer<
-  M,
-  GameSession<M>,
-  GameServer<S, M>
-> {
-  readonly #meter: TickMeter;
-
-  constructor(core: GameServer<S, M>, driver: MachineDriver, meter: TickMeter) {
-    super(core, driver);
-    this.#meter = meter;
-  }
-
-  /** Tick times, lateness, datagrams and verdicts since the start. */
-  override get statistics(): ServerStatistics & TickStatistics {
-    return { ...super.statistics, ...this.#meter.read(this.core) };
-  }
-
-  /** Makes a match; a server runs many, a session is in one at a time. */
-  createMatch(options: MatchOptions = {}): Match<S, M> {
-    return this.core.createMatch(options);
-  }
-
-  /** Ends a match; its sessions stay connected. */
-  removeMatch(match: Match<S, M>): void {
-    this.core.removeMatch(match);
-  }
-}
-
-/** A listening server of messages alone. */
-export type MessagingServer<M extends MessageDeclarations> = ListeningServer<
-  M,
-  Session<M>,
-  MessageServer<M>
->;
+const RESUME_MS_MAX = 3_600_000;
 
 /**
  * Starts a server of typed messages, without a game: see docs/messages.md. Rejects with a TickwireError: 'option-invalid',
@@ -280,6 +122,7 @@ export async function listen<S extends GameShape, M extends MessageDeclarations>
   checkOptions('listen', options, what instanceof MessageSet ? messageNames : gameNames);
   checkWhole('port', port, 0, PORT_MAX);
   checkWhole('maxConnections', maxConnections, 1, CONNECTIONS_MAX);
+  checkWhole('resumeMs', options.resumeMs, 0, RESUME_MS_MAX);
   if (signal?.aborted) throw new TickwireError('aborted', 'the signal had fired before listen');
   const server =
     what instanceof MessageSet ? await listenTo(what, options) : await listenToGame(what, options);
@@ -296,6 +139,7 @@ async function listenTo<M extends MessageDeclarations>(
   const soon = (driver: MachineDriver) => () => setImmediate(() => driver.pump());
   const { core, driver } = await run(
     options,
+    messages.idHash,
     (parts, driver) =>
       new MessageServer(messages, { ...options, ...parts, onQueued: soon(driver) }),
   );
@@ -311,6 +155,7 @@ async function listenToGame<S extends GameShape, M extends MessageDeclarations>(
   const onTick = (lateMs: number) => meter.ticked(lateMs);
   const { core, driver } = await run(
     options,
+    game.idHash,
     (parts) => new GameServer(game, { ...options, ...parts, development, onTick }),
     (busyMs) => meter.pumped(busyMs),
   );
@@ -318,20 +163,38 @@ async function listenToGame<S extends GameShape, M extends MessageDeclarations>(
 }
 
 /** What a machine needs of the world around it. */
-type Parts = Pick<SessionServerOptions, 'crypto' | 'addresses' | 'nowMs'>;
+interface Parts extends Pick<SessionServerOptions, 'crypto' | 'addresses' | 'nowMs'> {
+  readonly wallClock: () => number;
+  readonly identity: KeyPair | undefined;
+  readonly access: Access;
+}
 
 /** Binds a socket and runs on it the machine that `make` makes. */
 async function run<C extends Machine & { report(error: Error, where: string): void }>(
-  { host = '::', port = 0 }: ListenOptions,
+  options: ListenOptions,
+  gameIdHash: number,
   make: (parts: Parts, driver: MachineDriver) => C,
   onPump: (busyMs: number) => void = () => {},
 ): Promise<{ core: C; driver: MachineDriver }> {
+  const { host = '::', port = 0 } = options;
   let core: C | undefined;
-  const onError = (error: Error) => core?.report(error, 'socket');
-  const driver = await MachineDriver.open({ host, port, onError, onPump });
+  const crypto = await loadCrypto();
+  const identity = resolveIdentity(crypto, options.identity);
+  const report = (where: string) => (error: Error) => core?.report(error, where);
+  const access = await resolveAccess(options, gameIdHash, report('tokens.consume'));
+  const { memory } = crypto;
+  const driver = await MachineDriver.open({
+    host,
+    port,
+    memory,
+    onError: report('socket'),
+    onPump,
+  });
   const { addresses } = driver.socket;
+  const nowMs = driver.nowMs();
   try {
-    core = make({ crypto: nodeCrypto, addresses, nowMs: driver.nowMs() }, driver);
+    const wallClock = () => Date.now();
+    core = make({ crypto, addresses, nowMs, wallClock, identity, access }, driver);
   } catch (error) {
     await driver.close();
     throw error;

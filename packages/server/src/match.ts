@@ -43,6 +43,8 @@ export interface MatchPort {
 }
 
 const SNAPSHOT_HZ = 30;
+/** What a column of 32 bits tells apart; two sessions of one match are never so far apart. */
+const OWNERS = 0x7fff_ffff;
 const EVENT_HEAD = new Uint8Array(16);
 
 /** See the head of the file. */
@@ -154,25 +156,19 @@ export class Match<
       throw new TickwireError('match-full', `match ${this.id} has ${this.maxPlayers} players`);
     }
     session.match?.remove(session);
-    session.epoch = (session.epoch + 1) & 0xff;
     session.match = this;
-    const { inputFields } = this.#game;
-    session.seat = new Seat(
-      this.#world,
-      this.#codecs,
-      inputFields,
-      session.epoch,
-      session.slot + 1,
-      this.#shared,
-    );
     this.#sessions.add(session);
-    const length = writeEnter(EVENT_HEAD, session.epoch, this.#world.tick + 1, this.seed);
-    this.#tell(session, length);
+    this.#seat(session, []);
     if (session.ended !== undefined) return;
     this.#port.guard(session as never, 'onEnter', () => this.#onEnter(session));
   }
 
-  /** Puts a session out of the match; it stays connected. Its rows are despawned. */
+  /** For the server: the session has a new connection. Its place and its rows are the same, all else starts anew. */
+  resume(session: GameSession<M>): void {
+    if (this.#sessions.has(session)) this.#seat(session, session.seat?.owned ?? []);
+  }
+
+  /** Puts a session out of the match; it stays connected, or away. Its rows are despawned. */
   remove(session: GameSession<M>): void {
     if (!this.#sessions.delete(session)) return;
     this.#port.guard(session as never, 'onLeave', () => this.#onLeave(session));
@@ -215,11 +211,30 @@ export class Match<
   /** For the server, before a flush. */
   prepare(): void {
     if (this.#stoppedBy !== undefined) return;
-    for (const session of this.#sessions) session.seat?.prepare();
+    for (const session of this.#sessions) if (session.connected) session.seat?.prepare();
   }
 
-  /** Entering and leaving must be known: a client so far behind that it cannot be told is put out. */
+  /** Gives the session a seat with nothing said or heard yet, and tells its client. */
+  #seat(session: GameSession<M>, owned: readonly number[]): void {
+    session.epoch = (session.epoch + 1) & 0xff;
+    session.seat = new Seat(
+      this.#world,
+      this.#codecs,
+      this.#game.inputFields,
+      session.epoch,
+      ownerOf(session),
+      this.#shared,
+      owned,
+    );
+    this.#tell(session, writeEnter(EVENT_HEAD, session.epoch, this.#world.tick + 1, this.seed));
+  }
+
+  /**
+   * Entering and leaving must be known: a client so far behind that it cannot be told is put out. Who is away hears of
+   * its place when it is back.
+   */
   #tell(session: GameSession<M>, length: number): void {
+    if (!session.connected) return;
     if (session.events.send(EVENT_HEAD, 0, length) !== 'full') return;
     this.#port.tooSlow(session as never);
   }
@@ -249,8 +264,14 @@ export class Match<
     const { bytes } = this.#effects;
     const length = this.#effects.finish();
     for (const session of this.#sessions) {
+      if (!session.connected) continue;
       bytes[1] = session.epoch;
       if (session.events.send(bytes, 0, length) !== 'queued') this.#effectsDropped++;
     }
   }
+}
+
+/** The session's mark in Table.owners: its own as long as it lives, whatever connections it has. */
+function ownerOf(session: { readonly id: number }): number {
+  return ((session.id - 1) % OWNERS) + 1;
 }

@@ -27,12 +27,15 @@ export class Seat {
   readonly #world: SeatWorld;
   readonly #snapshots: SnapshotStream;
   readonly #owner: number;
-  readonly #owned: number[] = [];
+  readonly #owned: number[];
   #snapshotDue = false;
   /** The flush that comes is one with a snapshot. */
   #turn = false;
 
-  /** `owner` marks the session's rows in Table.owners; it also staggers its snapshots against those of others. */
+  /**
+   * `owner` marks the session's rows in Table.owners; it also staggers its snapshots against those of others. `owned`:
+   * rows that are its own already, and marked so.
+   */
   constructor(
     world: SeatWorld,
     codecs: readonly RecordCodec[],
@@ -40,11 +43,13 @@ export class Seat {
     epoch: number,
     owner: number,
     shared: RecordCache,
+    owned: readonly number[],
   ) {
     this.epoch = epoch;
     this.inputs = new InputBuffer(inputFields);
     this.#world = world;
     this.#owner = owner;
+    this.#owned = [...owned];
     this.#snapshots = new SnapshotStream(world, codecs, owner, shared);
   }
 

@@ -4,9 +4,10 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { GameShape, MessageDeclarations } from '@tickwire/protocol';
 import type { SocketStatistics } from '@tickwire/protocol/udp';
 import type { GameServer } from './game-server.ts';
+import type { HostStatistics } from './host-statistics.ts';
 
 /** Statistics of a server since its start. */
-export interface ServerStatistics extends SocketStatistics {
+export interface ServerStatistics extends SocketStatistics, HostStatistics {
   readonly sessions: number;
   /** Messages that did not fit their declaration; they were ignored. */
   readonly messagesMalformed: number;

@@ -1,10 +1,14 @@
-// What every server is around its connections, with a game or without: who may come in, sessions and their ends,
-// messages, user code in a guard, closing with a grace. When it runs and when it flushes is for who extends it.
+// What every server is around its connections, with a game or without: who may come in, sessions, their absences and
+// their ends, messages, user code in a guard, closing with a grace. When it runs and flushes is for who extends it.
+//
+//   a session is      until                                             and then
+//   connected         no authentic packet came for the timeout          away, if it may be resumed
+//                     its client has resumed it                         away, and connected again at once
+//                     anything else ended its connection                ended
+//   away              its client has resumed it                         connected
+//                     resumeMs are over, somebody ended it, close       ended
 
 import {
-  type AddressBook,
-  type ConnectionTuning,
-  type Crypto,
   type Destination,
   EncodedMessage,
   type EndReason,
@@ -12,76 +16,42 @@ import {
   type MessageDeclarations,
   type MessageSet,
   type MessageValue,
-  TickwireError,
+  type RateLimit,
   type Verdict,
 } from '@tickwire/protocol';
+import { askFor } from './connect-request.ts';
+import { Departures } from './departures.ts';
 import { ConnectionHost } from './host.ts';
+import { resolveLimits } from './limits.ts';
+import { MessageHandlers } from './message-handlers.ts';
+import { ResumeTable } from './resume-table.ts';
 import {
-  type AnySession,
   GRACE_MS,
   type Session,
+  type SessionLink,
   type SessionPlace,
   type SessionPort,
 } from './session.ts';
+import type {
+  CloseOptions,
+  ConnectRequest,
+  LogLevel,
+  SessionServerOptions,
+} from './session-server-options.ts';
 
-/** Severity of a log line. */
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
-/** Called outside the packet path, with plain data. */
-export type Log = (level: LogLevel, event: string, data: Readonly<Record<string, unknown>>) => void;
-/**
- * `where`: 'simulate', 'onTick', 'onRequest', 'onSession', 'onEnter', 'onLeave', 'onMessage', 'onForget', 'onWritable',
- * 'onEnd', 'socket'.
- */
-export type OnError = (error: Error, where: string) => void;
-
-/** Options of every server. */
-export interface SessionServerOptions extends ConnectionTuning {
-  readonly crypto: Crypto;
-  readonly addresses: AddressBook;
-  readonly nowMs: number;
-  /** Connections, half-open ones included. Default 1024. */
-  readonly maxConnections?: number;
-  /** Goes with the refusal 'full' to whoever finds no place, cut to 200 bytes. Default ''. */
-  readonly fullText?: string;
-  /** Silent by default. */
-  readonly log?: Log;
-  /** Everything that user code throws. Default: to `log`. */
-  readonly onError?: OnError;
-}
-
-/** Somebody with a proven address who wants a session. */
-export interface ConnectRequest {
-  /** Opaque address. */
-  readonly from: number;
-  accept(): void;
-  /** `text` reaches the client, cut to 200 bytes. */
-  refuse(text?: string): void;
-  /** The decision failed: the client is told 'error', `onError` the rest. */
-  fail(error: Error): void;
-}
-
-/** How {@link SessionServer.close} ends. */
-export interface CloseOptions {
-  /** Text that clients get with the reason 'shutdown'. */
-  readonly reason?: string;
-  /** Messages under way have so long to arrive, or on unreliable channels to leave. Default 1000. */
-  readonly graceMs?: number;
-}
+export type * from './session-server-options.ts';
 
 /** After the grace, closes have so long to be confirmed. */
 const CLOSE_CONFIRM_MS = 1000;
 
-/** A session that ends as soon as all has arrived, or at a moment. */
-interface Leaving {
-  readonly reason: EndReason;
-  readonly text: string;
-  /** Counts from the next time that is known: who says that a session leaves need not know one. */
-  readonly graceMs: number;
-  /** NaN = not known yet. */
-  untilMs: number;
-}
+/** As many as a host has places, unless told otherwise. */
+const MAX_CONNECTIONS = 1024;
 
-type Handler<S> = (session: S, value: never) => void;
+/** A connection that is not live yet, and the session that it is going to be of. */
+interface Waiting<M extends MessageDeclarations, S> {
+  readonly session: S;
+  readonly link: SessionLink<M>;
+}
 
 /** See the head of the file. */
 export abstract class SessionServer<M extends MessageDeclarations, S extends Session<M>> {
@@ -89,19 +59,20 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
   readonly host: ConnectionHost;
   readonly #options: SessionServerOptions;
   readonly #sessions = new Map<number, S>();
-  readonly #waiting = new Map<number, S>();
-  readonly #leaving = new Map<S, Leaving>();
-  readonly #handlers = new Map<string, Handler<S>>();
-  readonly #forgetHandlers = new Map<string, (session: S, key: number) => void>();
+  readonly #waiting = new Map<number, Waiting<M, S>>();
+  readonly #leaving = new Departures<S>();
+  readonly #resumes: ResumeTable<S>;
+  readonly #handlers: MessageHandlers<S>;
   readonly #encoded = new EncodedMessage();
   readonly #port: SessionPort;
   #onRequest: (request: ConnectRequest) => void = (request) => request.accept();
   #onSession: (session: S) => void = () => {};
+  #onLeft: (session: S) => void = () => {};
+  #onResumed: (session: S) => void = () => {};
   #onEnd: (session: S, reason: EndReason, text: string) => void = () => {};
   #nextSessionId = 1;
   #places = 0;
   #malformedBefore = 0;
-  #messagesUnheard = 0;
   #closing: { text: string; untilMs: number; overAtMs: number } | undefined;
   #nowMs: number;
 
@@ -109,15 +80,21 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     this.messages = messages;
     this.#options = options;
     this.#nowMs = options.nowMs;
-    this.#port = this.#createPort();
+    const { maxConnections = MAX_CONNECTIONS, limits = {}, resumeMs } = options;
+    this.#port = this.#createPort(resolveLimits(limits, maxConnections).messages);
+    this.#resumes = new ResumeTable({ resumeMs, maxAway: options.maxAway ?? maxConnections });
+    this.#handlers = new MessageHandlers(messages as MessageSet<MessageDeclarations>, (...call) =>
+      this.guard(...call),
+    );
     this.host = new ConnectionHost({
       ...options,
       game: identity,
       sink: {
         requested: (slot, ticket) => this.#requested(slot, ticket),
-        channels: (slot) => this.#create(slot).plans(),
-        opened: (slot) => this.#opened(slot),
-        closed: (slot, reason, text) => this.#closed(slot, reason, text),
+        resumable: (id) => this.#resumes.find(id),
+        channels: (slot, resumes) => this.#createLink(slot, resumes).plans,
+        opened: (slot, resumes) => this.#opened(slot, resumes),
+        closed: (slot, reason, text, remote) => this.#closed(slot, reason, text, remote),
         freed: (slot) => this.#waiting.delete(slot),
         waits: (slot) => this.waits(this.#sessions.get(slot)),
       },
@@ -129,16 +106,22 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     return this.#sessions;
   }
 
+  /** Sessions without a connection that wait for their clients, those first that left first. */
+  get away(): Iterable<S> & { readonly size: number } {
+    return this.#resumes.away;
+  }
+
   /** Messages that did not fit their declaration; they were ignored. */
   get messagesMalformed(): number {
     let count = this.#malformedBefore;
     for (const session of this.#sessions.values()) count += session.messagesMalformed;
+    for (const session of this.away) count += session.messagesMalformed;
     return count;
   }
 
   /** Messages, and values taken back, for which no handler was set; they are gone. */
   get messagesUnheard(): number {
-    return this.#messagesUnheard;
+    return this.#handlers.unheard;
   }
 
   /** Closed, and every session confirmed or given up: nothing more will be sent. */
@@ -157,6 +140,23 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     this.#onSession = handler;
   }
 
+  /**
+   * Called when a session has lost its connection and waits for its client, for `resumeMs` at most: then comes either
+   * onResumed or onEnd. Its data, its place in a match and its rows stay; what is sent to it meanwhile is 'closed'.
+   */
+  onLeft(handler: (session: S) => void): void {
+    this.#onLeft = handler;
+  }
+
+  /**
+   * Called when the client of a session that was left has resumed it. Messages that were under way when the connection
+   * broke are lost in both directions, reliable ones too, and no value of a reliable-latest channel is known to the
+   * client any more: send again what it must know.
+   */
+  onResumed(handler: (session: S) => void): void {
+    this.#onResumed = handler;
+  }
+
   /** Called when a session has ended, for whatever reason. */
   onEnd(handler: (session: S, reason: EndReason, text: string) => void): void {
     this.#onEnd = handler;
@@ -167,14 +167,12 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     name: K,
     handler: (session: S, value: MessageValue<M[K]>) => void,
   ): void {
-    this.#checkMessage(name);
-    this.#handlers.set(name, handler as Handler<S>);
+    this.#handlers.onValue(name, handler);
   }
 
   /** Called when a client has taken back a value of a reliable-latest channel. One handler a message name. */
   onForget(name: keyof M & string, handler: (session: S, key: number) => void): void {
-    this.#checkMessage(name);
-    this.#forgetHandlers.set(name, handler);
+    this.#handlers.onForgotten(name, handler);
   }
 
   /**
@@ -193,15 +191,16 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
   /** Starts closing: no new sessions, and what is queued has the grace to arrive; see `over`. */
   close(nowMs: number, { reason = '', graceMs = GRACE_MS }: CloseOptions = {}): void {
     if (this.#closing !== undefined) return;
-    if (nowMs > this.#nowMs) this.#nowMs = nowMs;
+    this.note(nowMs);
     const untilMs = nowMs + graceMs;
     this.#closing = { text: reason, untilMs, overAtMs: untilMs + CLOSE_CONFIRM_MS };
-    this.log('info', 'closing', { sessions: this.#sessions.size });
+    this.log('info', 'closing', { sessions: this.#sessions.size, away: this.away.size });
+    for (const session of [...this.away]) this.#end(session, 'shutdown', reason);
     for (const session of this.#sessions.values()) this.#shutDown(session);
   }
 
   receive(nowMs: number, bytes: Uint8Array, start: number, end: number, from: number): Verdict {
-    if (nowMs > this.#nowMs) this.#nowMs = nowMs;
+    this.note(nowMs);
     return this.host.receive(nowMs, bytes, start, end, from);
   }
 
@@ -218,7 +217,7 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
 
   protected abstract createSession(place: SessionPlace, port: SessionPort): S;
 
-  /** Slots that were ever in use: 0 to this, exclusive. */
+  /** Slots that ever had a connection: 0 to this, exclusive. */
   protected get places(): number {
     return this.#places;
   }
@@ -231,30 +230,32 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     return false;
   }
 
+  /** A session has another connection; its user hears of it next. */
+  protected resumed(_session: S): void {}
+
   /** A session has ended; its user hears of it next. */
   protected ended(_session: S): void {}
 
-  /** The time as of now, and who is leaving goes if it can. First thing in `advance`. */
-  protected settle(nowMs: number): void {
+  /** The time as of now. Before anything that may take it. */
+  protected note(nowMs: number): void {
     if (nowMs > this.#nowMs) this.#nowMs = nowMs;
-    for (const [session, leaving] of this.#leaving) {
-      if (Number.isNaN(leaving.untilMs)) leaving.untilMs = nowMs + leaving.graceMs;
-      if (!isSettled(session) && nowMs < leaving.untilMs) continue;
-      this.endSession(session, leaving.reason, leaving.text);
-    }
+  }
+
+  /** Who is leaving goes if it can, and who was away too long ends. In each `advance`. */
+  protected settle(nowMs: number): void {
+    this.note(nowMs);
+    this.#resumes.expire(nowMs, (session) => this.#end(session, 'timeout', ''));
+    this.#leaving.settle(nowMs, (session, reason, text) => this.endSession(session, reason, text));
   }
 
   /** When {@link settle} has work, as far as is known now: each ack and each flush may bring more. */
   protected settlesAt(): number {
-    let atMs = Number.POSITIVE_INFINITY;
-    for (const [session, { untilMs }] of this.#leaving) {
-      if (isSettled(session)) return this.#nowMs;
-      if (untilMs < atMs) atMs = untilMs;
-    }
+    const atMs = Math.min(this.#resumes.nextEndMs, this.#leaving.settlesAt(this.#nowMs));
     return Math.min(atMs, this.#closing?.overAtMs ?? atMs);
   }
 
   protected endSession(session: S, reason: EndReason, text: string): void {
+    if (this.#resumes.isAway(session)) this.#end(session, reason, text);
     if (!this.#isLive(session)) return;
     this.host.close(session.slot, reason, text);
     this.stirred();
@@ -274,67 +275,103 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     this.#options.log?.(level, event, data);
   }
 
-  #createPort(): SessionPort {
+  #createPort(messageRate: RateLimit): SessionPort {
     return {
-      message: (session, name, value) => this.#message(session as S, name, value),
-      forgotten: (session, name, key) => this.#forgotten(session as S, name, key),
+      messageRate,
+      message: (session, name, value) => this.#handlers.value(session as S, name, value),
+      forgotten: (session, name, key) => this.#handlers.forgotten(session as S, name, key),
       stirred: () => this.stirred(),
       end: (session, reason, text) => this.endSession(session as S, reason, text),
       leave: (session, text, graceMs) => this.#leave(session as S, 'closed', text, graceMs),
       guard: (session, where, call) => this.guard(session as S, where, call),
       connection: (session) =>
         this.#isLive(session as S) ? this.host.connection(session.slot) : undefined,
+      address: (session) =>
+        this.#isLive(session as S) ? this.host.address(session.slot) : undefined,
     };
   }
 
-  /** An ended session's slot may be somebody else's by now. */
+  /** The slot of a session that has ended, or is away, may be somebody else's by now. */
   #isLive(session: S): boolean {
-    return this.#sessions.get(session.slot) === session;
+    return session.connected && this.#sessions.get(session.slot) === session;
   }
 
   #requested(slot: number, ticket: number): void {
+    const report = (error: Error, where: string) => this.report(error, where);
+    if (this.#closing === undefined) askFor(this.host, slot, ticket, this.#onRequest, report);
+    else this.host.refuse(slot, ticket, 'shutdown', this.#closing.text);
+  }
+
+  /** `resumes`: the number of a secret. If it is void, a session that nobody will see stands in until `opened`. */
+  #createLink(slot: number, resumes: number): SessionLink<M> {
     this.#places = Math.max(this.#places, slot + 1);
-    if (this.#closing !== undefined) {
-      this.host.refuse(slot, ticket, 'shutdown', this.#closing.text);
-      return;
-    }
-    const fail = (error: Error) => {
-      this.host.refuse(slot, ticket, 'error', '');
-      this.report(error, 'onRequest');
-    };
-    try {
-      this.#onRequest({
-        from: this.host.address(slot),
-        accept: () => this.host.accept(slot, ticket),
-        refuse: (text = '') => this.host.refuse(slot, ticket, 'refused', text),
-        fail,
-      });
-    } catch (error) {
-      fail(error as Error);
-    }
+    const session = this.#resumes.holder(resumes) ?? this.#create(slot, resumes);
+    const link = session.createLink({ slot, from: this.host.address(slot) });
+    this.#waiting.set(slot, { session, link });
+    return link;
   }
 
-  #create(slot: number): S {
-    const place = { id: this.#nextSessionId++, slot, from: this.host.address(slot) };
-    const session = this.createSession(place, this.#port);
-    this.#waiting.set(slot, session);
-    return session;
+  #create(slot: number, resumes: number): S {
+    const id = resumes === 0 ? this.#nextSessionId++ : 0;
+    return this.createSession({ id, user: this.host.user(slot) }, this.#port);
   }
 
-  #opened(slot: number): void {
-    const session = this.#waiting.get(slot)!;
+  #opened(slot: number, resumes: number): void {
+    const { session, link } = this.#waiting.get(slot)!;
     this.#waiting.delete(slot);
-    this.#sessions.set(slot, session);
+    if (resumes === 0) this.#enter(session, link);
+    else if (this.#resumes.holder(resumes) === session) this.#resume(session, link);
+    else this.host.close(slot, 'resume-invalid', '');
+  }
+
+  #enter(session: S, link: SessionLink<M>): void {
+    this.#attach(session, link);
     this.log('info', 'session', { session: session.id });
     this.guard(session, 'onSession', () => this.#onSession(session));
     if (this.#closing !== undefined) this.#shutDown(session);
   }
 
-  #closed(slot: number, reason: EndReason, text: string): void {
+  #resume(session: S, link: SessionLink<M>): void {
+    if (this.#isLive(session)) this.host.close(session.slot, 'replaced', '');
+    // The user, who was told of the loss just now, may have ended it.
+    if (session.ended !== undefined) {
+      this.host.close(link.slot, session.ended, '');
+      return;
+    }
+    this.#resumes.return(session);
+    this.#attach(session, link);
+    this.resumed(session);
+    this.log('info', 'session-resumed', { session: session.id });
+    this.guard(session, 'onResumed', () => this.#onResumed(session));
+  }
+
+  /** The secret of the connection that the session had before is void from now on. */
+  #attach(session: S, link: SessionLink<M>): void {
+    session.attach(link);
+    this.#sessions.set(link.slot, session);
+    const keys = this.host.resumeKeys(link.slot);
+    if (keys !== undefined) this.#resumes.issue(session, keys);
+  }
+
+  #closed(slot: number, reason: EndReason, text: string, remote: boolean): void {
     const session = this.#sessions.get(slot);
     if (session === undefined) return;
     this.#sessions.delete(slot);
     this.#leaving.delete(session);
+    if (!remote && this.#resumes.outlives(session, reason)) this.#left(session, reason);
+    else this.#end(session, reason, text);
+  }
+
+  #left(session: S, reason: EndReason): void {
+    this.#resumes.leave(session, this.#nowMs);
+    session.detach();
+    this.log('info', 'session-left', { session: session.id, reason });
+    this.guard(session, 'onLeft', () => this.#onLeft(session));
+  }
+
+  /** It has no connection any more, and will have none. */
+  #end(session: S, reason: EndReason, text: string): void {
+    this.#resumes.revoke(session);
     this.#malformedBefore += session.messagesMalformed;
     session.markEnded(reason);
     this.ended(session);
@@ -347,39 +384,12 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     this.#leave(session, 'shutdown', text, untilMs - this.#nowMs);
   }
 
-  /** Who is leaving already keeps its reason, and goes at the earlier of both moments. */
   #leave(session: S, reason: EndReason, text: string, graceMs: number): void {
+    if (this.#resumes.isAway(session)) this.#end(session, reason, text);
     if (!this.#isLive(session)) return;
-    const before = this.#leaving.get(session) ?? { reason, text, graceMs };
-    const soonestMs = Math.min(before.graceMs, graceMs);
-    this.#leaving.set(session, { ...before, graceMs: soonestMs, untilMs: Number.NaN });
+    this.#resumes.revoke(session);
+    this.#leaving.add(session, reason, text, graceMs);
     session.finish();
     this.stirred();
   }
-
-  #message(session: S, name: string, value: unknown): void {
-    const handler = this.#handlers.get(name);
-    if (handler === undefined) this.#messagesUnheard++;
-    else if (session.ended === undefined) {
-      this.guard(session, 'onMessage', () => handler(session, value as never));
-    }
-  }
-
-  #forgotten(session: S, name: string, key: number): void {
-    const handler = this.#forgetHandlers.get(name);
-    if (handler === undefined) this.#messagesUnheard++;
-    else if (session.ended === undefined) {
-      this.guard(session, 'onForget', () => handler(session, key));
-    }
-  }
-
-  #checkMessage(name: string): void {
-    if (this.messages.kindOf(name) >= 0) return;
-    throw new TickwireError('message-invalid', `there is no message '${name}'`);
-  }
-}
-
-/** Nothing waits to be sent, and nothing reliable to be acknowledged. */
-function isSettled(session: AnySession): boolean {
-  return session.queued === 0 && session.unsettled === 0;
 }

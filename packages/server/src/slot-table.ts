@@ -2,15 +2,54 @@
 // half is the index.
 
 import {
+  ACCEPT_BYTES,
   type Connection,
   type Crypto,
+  cookieSlice,
   type Hello,
   KEY_BYTES,
+  NO_SECRET,
   NONCE_BYTES,
+  type ProofSecrets,
+  type ResumeKeys,
+  TickwireError,
 } from '@tickwire/protocol';
+import { PathChange } from './path-change.ts';
 
 /** What a slot is in the middle of. */
 export const SlotState = { free: 0, deciding: 1, halfOpen: 2, live: 3, leaving: 4 } as const;
+
+/** Who a connect token says that a client is. */
+export interface User {
+  /** As the backend named it, at most 64 bytes. */
+  readonly id: string;
+  /** Whatever the backend put into the token, at most 512 bytes. */
+  readonly data: Uint8Array;
+}
+
+/** What is known of a client whose proof was good. */
+export interface Admission {
+  /** Goes into the keys; NO_SECRET when it needed none. */
+  readonly secret: Uint8Array;
+  /** The session that it resumes, 0 = none. */
+  readonly resumes: number;
+  readonly user?: User | undefined;
+  /** Of its token. */
+  readonly tokenId?: Uint8Array | undefined;
+  /** From its token; undefined = the server's own. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * Slots beyond the bound, for clients that resume: the seat that they come back to may still have its old one. So many
+ * at once come back to a server that is full.
+ */
+const SLOTS_TO_RESUME = 16;
+
+/** The index of a slot is half of an id. */
+const SLOTS_MAX = 65_536;
+
+const NOBODY: Admission = { secret: NO_SECRET, resumes: 0 };
 
 /** One place for a connection. */
 export class Slot {
@@ -22,8 +61,17 @@ export class Slot {
   sinceMs = 0;
   readonly nonce = new Uint8Array(NONCE_BYTES);
   readonly clientKey = new Uint8Array(KEY_BYTES);
-  readonly serverKey = new Uint8Array(KEY_BYTES);
+  /** Of the proof that took it: which of a client's attempts is the later one. */
+  cookieSlice = 0;
+  /** What was agreed on with the proof, until it is answered. */
+  secrets: ProofSecrets | undefined;
+  admission = NOBODY;
+  /** The answer, to be repeated when the proof is. */
+  readonly accept = new Uint8Array(ACCEPT_BYTES);
+  /** With these its session can be resumed. */
+  resumeKeys: ResumeKeys | undefined;
   connection: Connection | undefined;
+  readonly path = new PathChange();
 
   constructor(index: number) {
     this.index = index;
@@ -35,13 +83,21 @@ export class SlotTable {
   /** By index; grows up to the bound, never shrinks. */
   readonly slots: Slot[] = [];
   readonly #crypto: Crypto;
-  readonly #capacity: number;
+  /** Slots that there can be, those for clients that resume included. */
+  readonly capacity: number;
+  readonly #bound: number;
   readonly #idBytes = new Uint8Array(2);
   #used = 0;
 
+  /** Throws 'option-invalid' for a capacity that ids cannot name. */
   constructor(crypto: Crypto, capacity: number) {
     this.#crypto = crypto;
-    this.#capacity = capacity;
+    if (!(Number.isInteger(capacity) && capacity >= 1 && capacity < SLOTS_MAX)) {
+      const want = `give a whole number from 1 to ${SLOTS_MAX - 1}`;
+      throw new TickwireError('option-invalid', `maxConnections is ${capacity}; ${want}`);
+    }
+    this.#bound = capacity;
+    this.capacity = Math.min(capacity + SLOTS_TO_RESUME, SLOTS_MAX);
   }
 
   /** Slots that are not free. */
@@ -49,21 +105,29 @@ export class SlotTable {
     return this.#used;
   }
 
-  /** The slot that the same proof took before. The nonce alone tells: the cookie binds it to the address. */
+  /** Slots whose clients have not been heard on their connection yet. */
+  get halfOpen(): number {
+    let count = 0;
+    for (const { state } of this.slots) if (isWaiting(state)) count++;
+    return count;
+  }
+
+  /** The slot that the same proof took before: the same nonce, which the cookie binds to the address, and key. */
   find(hello: Hello): Slot | undefined {
+    const { nonce, clientKey } = hello;
     for (const slot of this.slots) {
-      let same = slot.state !== SlotState.free;
-      for (let i = 0; same && i < NONCE_BYTES; i++) same = slot.nonce[i] === hello.nonce[i];
-      if (same) return slot;
+      if (slot.state === SlotState.free) continue;
+      if (isSame(slot.nonce, nonce) && isSame(slot.clientKey, clientKey)) return slot;
     }
     return undefined;
   }
 
-  /** Takes a slot for a proof, with keys of its own; -1 = full. */
-  take(hello: Hello, nowMs: number): number {
+  /** Takes a slot for a proof; undefined = full. */
+  take(hello: Hello, secrets: ProofSecrets, admission: Admission, nowMs: number): Slot | undefined {
+    const bound = admission.resumes === 0 ? this.#bound : this.capacity;
+    if (this.#used >= bound) return undefined;
     let index = this.slots.findIndex((slot) => slot.state === SlotState.free);
     if (index < 0) {
-      if (this.slots.length >= this.#capacity) return -1;
       index = this.slots.length;
       this.slots.push(new Slot(index));
     }
@@ -74,14 +138,19 @@ export class SlotTable {
     slot.sinceMs = nowMs;
     slot.nonce.set(hello.nonce);
     slot.clientKey.set(hello.clientKey);
-    this.#crypto.randomBytes(slot.serverKey);
+    slot.cookieSlice = cookieSlice(hello.cookie);
+    slot.secrets = secrets;
+    slot.admission = admission;
     this.#used++;
-    return index;
+    return slot;
   }
 
   free(slot: Slot): void {
     slot.state = SlotState.free;
     slot.connection = undefined;
+    slot.secrets = undefined;
+    slot.admission = NOBODY;
+    slot.resumeKeys = undefined;
     slot.localId = 0;
     this.#used--;
   }
@@ -92,4 +161,14 @@ export class SlotTable {
     const high = this.#idBytes[0]! | (this.#idBytes[1]! << 8) || 1;
     return ((high << 16) | index) >>> 0;
   }
+}
+
+/** Whether a slot in this state waits for its decision, or for its client's first packet. */
+export function isWaiting(state: number): boolean {
+  return state === SlotState.deciding || state === SlotState.halfOpen;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

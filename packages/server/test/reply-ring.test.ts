@@ -44,6 +44,18 @@ describe('ReplyRing', () => {
     expect(ring.empty).toBe(true);
   });
 
+  test('says of each reply whether its address was held for it', () => {
+    const ring = new ReplyRing();
+    for (let i = 0; i < 130; i++) {
+      ring.push(1, i, i % 3 === 0);
+      ring.push(1, 1000 + i);
+      expect(take(ring)?.address).toBe(i);
+      expect(ring.polledHeld).toBe(i % 3 === 0);
+      expect(take(ring)?.address).toBe(1000 + i);
+      expect(ring.polledHeld).toBe(false);
+    }
+  });
+
   test('the longest reply stays in its place, around the end as well', () => {
     const ring = new ReplyRing();
     for (let round = 0; round < 100; round++) {

@@ -1,23 +1,23 @@
-// The four packets that open a connection, and the refusal. Padded packets are exactly 1200 bytes, so that no
-// answer to a stranger is longer than what the stranger sent.
+// The five packets that open a connection, as far as they are in clear. Padded packets are exactly 1200 bytes, so that
+// no answer to a stranger is longer than what the stranger sent; what the padding holds is nobody's business.
 //
 //   request (client)        proof (client)              challenge (server)    accept (server)        refuse (server)
-//   0   1  kind 1           0   1  kind 3               0   1  kind 2         0   1  kind 4          0   1  kind 5
-//   1   4  magic            1   4  magic                1  16  client nonce   1  16  client nonce    1  16  client nonce
-//   5   1  version, lowest  5   1  version              17 20  cookie         17  4  server's id     17  1  reason
-//   6   1  version, highest 6   1  0                                          21 32  server key      18 ..  text, UTF-8
-//   7   4  game id hash     7   4  game id hash                               53 16  tag
-//   11  4  schema digest    11  4  schema digest
-//   15 16  client nonce     15 16  client nonce
-//   31 ..  zero             31 20  cookie
-//                           51  4  client's id
-//                           55 32  client key
-//                           87  2  token length, 0
-//                           89 ..  zero
+//   0   1  kind 1           0  31  as the request,      0   1  kind 2         0   1  kind 4          0   1  kind 5
+//   1   4  magic                   but kind 3           1  16  client nonce   1  16  client nonce    1  16  client nonce
+//   5   1  version, lowest  31  1  version              17  1  version        17  4  server's id     17  1  reason
+//   6   1  version, highest 32 20  cookie               18 32  identity key   21 32  fresh key       18 ..  text, UTF-8
+//   7   4  game id hash     52  4  client's id          50 20  cookie         53 16  tag
+//   11  4  schema digest    56 32  fresh key
+//   15 16  client nonce     88  2  credential length n
+//   31 ..  padding          90  n  credential, sealed
+//                           .. 16  tag
+//                           .. ..  padding
+//
+// Keys are X25519 public keys. What is sealed stands in credential.ts, what it is sealed with in keys.ts.
 
 import { END_TEXT_BYTES_MAX, type EndReason, endReasons } from '../transport/end-reason.ts';
 import { ByteReader, ByteWriter } from '../wire/bytes.ts';
-import { type Crypto, KEY_BYTES, TAG_BYTES } from '../wire/crypto.ts';
+import { KEY_BYTES, TAG_BYTES } from '../wire/crypto.ts';
 import { DATAGRAM_BYTES, PacketKind } from '../wire/packet.ts';
 import { readText, writeText } from '../wire/text.ts';
 import { COOKIE_BYTES } from './cookie.ts';
@@ -26,15 +26,25 @@ import { COOKIE_BYTES } from './cookie.ts';
 const MAGIC = 0x5257_4b54;
 
 /** The wire version this code speaks. */
-export const WIRE_VERSION = 1;
+export const WIRE_VERSION = 2;
 
 export const NONCE_BYTES = 16;
 
 /** Requests and proofs are padded to this. */
 export const PADDED_BYTES = DATAGRAM_BYTES;
 
-export const CHALLENGE_BYTES = 1 + NONCE_BYTES + COOKIE_BYTES;
-export const ACCEPT_BYTES = 1 + NONCE_BYTES + 4 + KEY_BYTES + TAG_BYTES;
+export const CHALLENGE_BYTES = 1 + NONCE_BYTES + 1 + KEY_BYTES + COOKIE_BYTES;
+
+/** An accept up to its tag. */
+export const ACCEPT_HEAD_BYTES = 1 + NONCE_BYTES + 4 + KEY_BYTES;
+export const ACCEPT_BYTES = ACCEPT_HEAD_BYTES + TAG_BYTES;
+
+/** A proof up to its credential. */
+export const PROOF_HEAD_BYTES = 90;
+
+/** The longest credential: what is left of a proof. */
+export const CREDENTIAL_BYTES_MAX = PADDED_BYTES - PROOF_HEAD_BYTES - TAG_BYTES;
+
 /** The longest answer to somebody without a connection. */
 export const REPLY_BYTES_MAX = 1 + NONCE_BYTES + 1 + END_TEXT_BYTES_MAX;
 
@@ -44,110 +54,113 @@ export interface GameIdentity {
   readonly digest: number;
 }
 
-/** A request or a proof as read; reused. Fields a request does not have keep their old values. */
+/** A request or a proof as read; reused. Fields that only a proof has keep their old values with a request. */
 export class Hello {
   versionMin = 0;
   versionMax = 0;
   idHash = 0;
   digest = 0;
   readonly nonce = new Uint8Array(NONCE_BYTES);
+  /** The version that the proof is made for. */
+  version = 0;
   readonly cookie = new Uint8Array(COOKIE_BYTES);
   clientId = 0;
   readonly clientKey = new Uint8Array(KEY_BYTES);
+  /** Bytes of the credential, its tag not counted. */
+  credentialBytes = 0;
   readonly #reader = new ByteReader();
 
   /** Reads a request; false = not one of ours. */
   readRequest(bytes: Uint8Array, start: number, end: number): boolean {
-    const reader = this.#begin(bytes, start, end);
-    this.versionMin = reader.u8();
-    this.versionMax = reader.u8();
-    this.#readIdentity(reader);
-    return this.#magic && !reader.failed && this.#zeroFrom(bytes, reader.position, end);
+    return this.#readHead(bytes, start, end);
   }
 
-  /** Reads a proof; false = not one of ours. */
+  /** Reads a proof as far as it is in clear; false = not one of ours. */
   readProof(bytes: Uint8Array, start: number, end: number): boolean {
-    const reader = this.#begin(bytes, start, end);
-    this.versionMin = reader.u8();
-    this.versionMax = this.versionMin;
-    const reserved = reader.u8();
-    this.#readIdentity(reader);
+    if (!this.#readHead(bytes, start, end)) return false;
+    const reader = this.#reader;
+    this.version = reader.u8();
     reader.range(this.cookie, 0, COOKIE_BYTES);
     this.clientId = reader.u32();
     reader.range(this.clientKey, 0, KEY_BYTES);
-    const tokenBytes = reader.u16();
-    if (reserved !== 0 || tokenBytes !== 0 || this.clientId === 0) return false;
-    return this.#magic && !reader.failed && this.#zeroFrom(bytes, reader.position, end);
+    this.credentialBytes = reader.u16();
+    const fits = this.credentialBytes >= 1 && this.credentialBytes <= CREDENTIAL_BYTES_MAX;
+    return fits && this.clientId !== 0;
   }
 
-  #magic = false;
-
-  #begin(bytes: Uint8Array, start: number, end: number): ByteReader {
+  #readHead(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start !== PADDED_BYTES) return false;
     const reader = this.#reader;
     reader.reset(bytes, start + 1, end);
-    this.#magic = end - start === PADDED_BYTES && reader.u32() === MAGIC;
-    return reader;
-  }
-
-  #readIdentity(reader: ByteReader): void {
+    if (reader.u32() !== MAGIC) return false;
+    this.versionMin = reader.u8();
+    this.versionMax = reader.u8();
     this.idHash = reader.u32();
     this.digest = reader.u32();
     reader.range(this.nonce, 0, NONCE_BYTES);
-  }
-
-  #zeroFrom(bytes: Uint8Array, from: number, end: number): boolean {
-    for (let at = from; at < end; at++) if (bytes[at] !== 0) return false;
     return true;
   }
 }
 
-/** What the client puts into its request and its proof. */
+/** What an attempt of a client says of itself in its request, and again in its proof. */
 export interface HelloFields {
   readonly game: GameIdentity;
   readonly nonce: Uint8Array;
+}
+
+/** What only the proof says, in clear. */
+export interface ProofFields extends HelloFields {
+  readonly version: number;
+  readonly cookie: Uint8Array;
   readonly clientId: number;
+  /** Public half of the client's fresh pair. */
   readonly clientKey: Uint8Array;
 }
 
-function beginHello(out: Uint8Array, start: number, kind: number): ByteWriter {
-  const writer = new ByteWriter();
-  writer.reset(out, start, start + PADDED_BYTES);
+function writeHello(writer: ByteWriter, kind: number, { game, nonce }: HelloFields): void {
   writer.u8(kind);
   writer.u32(MAGIC);
   writer.u8(WIRE_VERSION);
-  writer.u8(kind === PacketKind.request ? WIRE_VERSION : 0);
-  return writer;
-}
-
-function writeIdentity(writer: ByteWriter, fields: HelloFields): void {
-  writer.u32(fields.game.idHash);
-  writer.u32(fields.game.digest);
-  writer.range(fields.nonce, 0, NONCE_BYTES);
+  writer.u8(WIRE_VERSION);
+  writer.u32(game.idHash);
+  writer.u32(game.digest);
+  writer.range(nonce, 0, NONCE_BYTES);
 }
 
 /** Writes a request; returns its length. */
 export function writeRequest(out: Uint8Array, start: number, fields: HelloFields): number {
-  const writer = beginHello(out, start, PacketKind.request);
-  writeIdentity(writer, fields);
+  const writer = new ByteWriter();
+  writer.reset(out, start, start + PADDED_BYTES);
+  writeHello(writer, PacketKind.request, fields);
   writer.zeros(writer.remaining);
   return PADDED_BYTES;
 }
 
-/** Writes a proof around the cookie that the challenge brought; returns its length. */
-export function writeProof(
+/** Writes a proof up to its credential of `credentialBytes`, and zeros behind it; returns the length of it all. */
+export function writeProofHead(
   out: Uint8Array,
   start: number,
-  fields: HelloFields,
-  cookie: Uint8Array,
+  fields: ProofFields,
+  credentialBytes: number,
 ): number {
-  const writer = beginHello(out, start, PacketKind.proof);
-  writeIdentity(writer, fields);
-  writer.range(cookie, 0, COOKIE_BYTES);
+  const writer = new ByteWriter();
+  writer.reset(out, start, start + PADDED_BYTES);
+  writeHello(writer, PacketKind.proof, fields);
+  writer.u8(fields.version);
+  writer.range(fields.cookie, 0, COOKIE_BYTES);
   writer.u32(fields.clientId);
   writer.range(fields.clientKey, 0, KEY_BYTES);
-  writer.u16(0);
+  writer.u16(credentialBytes);
   writer.zeros(writer.remaining);
   return PADDED_BYTES;
+}
+
+/** What a challenge says, besides the nonce. */
+export interface Challenge {
+  readonly version: number;
+  /** The server's identity key, public half. */
+  readonly serverKey: Uint8Array;
+  readonly cookie: Uint8Array;
 }
 
 /** Writes a challenge; returns its length. */
@@ -155,32 +168,50 @@ export function writeChallenge(
   out: Uint8Array,
   start: number,
   nonce: Uint8Array,
-  cookie: Uint8Array,
+  challenge: Challenge,
 ): number {
-  out[start] = PacketKind.challenge;
-  out.set(nonce, start + 1);
-  out.set(cookie, start + 1 + NONCE_BYTES);
+  const writer = new ByteWriter();
+  writer.reset(out, start, start + CHALLENGE_BYTES);
+  writer.u8(PacketKind.challenge);
+  writer.range(nonce, 0, NONCE_BYTES);
+  writer.u8(challenge.version);
+  writer.range(challenge.serverKey, 0, KEY_BYTES);
+  writer.range(challenge.cookie, 0, COOKIE_BYTES);
   return CHALLENGE_BYTES;
 }
 
-/** Writes an accept, tagged under the accept key; returns its length. */
-export function writeAccept(
+/** A challenge; the caller has compared the nonce. Undefined = not one. */
+export function readChallenge(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): Challenge | undefined {
+  if (end - start !== CHALLENGE_BYTES) return undefined;
+  const reader = new ByteReader();
+  reader.reset(bytes, start + 1 + NONCE_BYTES, end);
+  const version = reader.u8();
+  const serverKey = new Uint8Array(KEY_BYTES);
+  const cookie = new Uint8Array(COOKIE_BYTES);
+  reader.range(serverKey, 0, KEY_BYTES);
+  reader.range(cookie, 0, COOKIE_BYTES);
+  return { version, serverKey, cookie };
+}
+
+/** Writes an accept up to its tag, which follows from the keys that this head goes into; returns its length so far. */
+export function writeAcceptHead(
   out: Uint8Array,
   start: number,
   nonce: Uint8Array,
   serverId: number,
-  serverKey: Uint8Array,
-  crypto: Crypto,
-  acceptKey: Uint8Array,
+  freshKey: Uint8Array,
 ): number {
   const writer = new ByteWriter();
-  writer.reset(out, start, start + ACCEPT_BYTES);
+  writer.reset(out, start, start + ACCEPT_HEAD_BYTES);
   writer.u8(PacketKind.accept);
   writer.range(nonce, 0, NONCE_BYTES);
   writer.u32(serverId);
-  writer.range(serverKey, 0, KEY_BYTES);
-  crypto.mac(acceptKey, out, start, writer.position, out, writer.position);
-  return ACCEPT_BYTES;
+  writer.range(freshKey, 0, KEY_BYTES);
+  return ACCEPT_HEAD_BYTES;
 }
 
 /** Writes a refusal; returns its length. */
@@ -215,14 +246,14 @@ export function readAccept(
   bytes: Uint8Array,
   start: number,
   end: number,
-): { serverId: number; serverKey: Uint8Array } | undefined {
+): { serverId: number; freshKey: Uint8Array } | undefined {
   if (end - start !== ACCEPT_BYTES) return undefined;
   const reader = new ByteReader();
   reader.reset(bytes, start + 1 + NONCE_BYTES, end);
   const serverId = reader.u32();
-  const serverKey = new Uint8Array(KEY_BYTES);
-  reader.range(serverKey, 0, KEY_BYTES);
-  return serverId === 0 ? undefined : { serverId, serverKey };
+  const freshKey = new Uint8Array(KEY_BYTES);
+  reader.range(freshKey, 0, KEY_BYTES);
+  return serverId === 0 ? undefined : { serverId, freshKey };
 }
 
 /** A refusal's reason and text. */

@@ -17,6 +17,8 @@ import { ReliableLatestChannel } from '../transport/reliable-latest.ts';
 import { TickwireError } from '../wire/errors.ts';
 import { EncodedMessage } from './encoded-message.ts';
 import { GameChannel } from './game-channels.ts';
+import { MessageRate } from './message-rate.ts';
+import type { RateLimit } from './rate-bucket.ts';
 
 /** Gets what the other side sent. Must not throw. */
 export interface MessageReceiver<M extends MessageDeclarations> {
@@ -45,17 +47,23 @@ export class MessageChannels<M extends MessageDeclarations = MessageDeclarations
   readonly #receiver: MessageReceiver<M>;
   /** In the order of the set's channels. */
   readonly #channels: readonly (MessageChannel | ReliableLatestChannel)[];
+  /** In the same order, if there is a limit. */
+  readonly #rates: readonly MessageRate[] | undefined;
   #finished = false;
   #malformed = 0;
 
-  constructor(set: MessageSet<M>, receiver: MessageReceiver<M>) {
+  /**
+   * `rate` = messages that each channel takes from the other side; none = as many as come. Throws 'option-invalid' for
+   * what is no limit.
+   */
+  constructor(set: MessageSet<M>, receiver: MessageReceiver<M>, rate?: RateLimit) {
     this.#set = set;
     this.#receiver = receiver;
     this.#channels = set.channels.map(({ limits }, index) =>
       limits.kind === 'reliable-latest'
         ? new ReliableLatestChannel(limits, {
             set: (key, bytes, start, end) => this.#receive(index, bytes, start, end, key),
-            deleted: (key) => this.#receiver.forgotten(this.#carried(index), key),
+            deleted: (key) => this.#forgotten(index, key),
           })
         : createMessageChannel(limits, (bytes, start, end) =>
             this.#receive(index, bytes, start, end, 0),
@@ -64,6 +72,8 @@ export class MessageChannels<M extends MessageDeclarations = MessageDeclarations
     this.statistics = Object.fromEntries(
       set.channels.map(({ name }, index) => [name, this.#channels[index]!.statistics]),
     );
+    this.#rates =
+      rate && this.#channels.map((channel) => new MessageRate(channel, channel.statistics, rate));
   }
 
   /** Messages that were none, or came where they do not belong; ignored. */
@@ -99,7 +109,7 @@ export class MessageChannels<M extends MessageDeclarations = MessageDeclarations
   plans(): readonly ChannelPlan[] {
     return this.#channels.map((channel, index) => {
       const { priority, weight } = this.#set.channels[index]!.limits;
-      return { id: channelId(index), channel, priority, weight };
+      return { id: channelId(index), channel: this.#rates?.[index] ?? channel, priority, weight };
     });
   }
 
@@ -168,11 +178,14 @@ export class MessageChannels<M extends MessageDeclarations = MessageDeclarations
     throw new TickwireError('channel-invalid', `there is no channel '${channelName}'`);
   }
 
-  #carried(index: number): keyof M & string {
-    return this.#set.channels[index]!.carries[0]!;
+  #forgotten(index: number, key: number): void {
+    this.#rates?.[index]?.delivered();
+    this.#receiver.forgotten(this.#set.channels[index]!.carries[0]!, key);
   }
 
+  /** What is no message counts against the rate as well: it took as much work. */
   #receive(index: number, bytes: Uint8Array, start: number, end: number, key: number): void {
+    this.#rates?.[index]?.delivered();
     const message = this.#set.decode(bytes, start, end);
     if (message === undefined || this.#set.channelOf(message.kind) !== index) {
       this.#malformed++;

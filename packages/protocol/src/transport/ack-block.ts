@@ -56,7 +56,8 @@ export class AckBlock {
     this.reach = ((flags >> REACH_SHIFT) + 1) * ACK_REACH_STEP;
     this.wireAck = reader.u16();
     this.#delayMs[0] = Math.min(DELAY_MS_MAX, reader.u16() / DELAY_UNITS_PER_MS);
-    this.history.fill(0xff);
+    // A loop, since so few bytes are not worth the call that fills them.
+    for (let at = 0; at < HISTORY_BYTES; at++) this.history[at] = 0xff;
     if ((flags & HAS_HISTORY) !== 0 && !this.#readHistory(reader)) return false;
     return !reader.failed;
   }

@@ -5,6 +5,15 @@
 import { assert } from '../wire/errors.ts';
 import { CHANNELS_MAX, type Channel, type ChannelPlan } from './channel.ts';
 
+/** The numbers of a channel, one behind the other: those of a few channels fill a cache line or two. */
+const Share = { virtual: 0, weight: 1, group: 2, idle: 3, bytesOut: 4, bytesIn: 5 } as const;
+/**
+ * Beside them, by place: virtual time of the last channel served, of each priority that there is; of each note of who
+ * wrote into the packet under way who it was and how many bytes.
+ */
+const Place = { served: 6, writtenBy: 7, writtenBytes: 8 } as const;
+const SHARE_CELLS = 9;
+
 /** The channels of one connection in the order in which they write. */
 export class ChannelSchedule {
   /** By place in the order: {@link count} entries. Changes with {@link settle}. */
@@ -15,29 +24,22 @@ export class ChannelSchedule {
   /** Masks of the ids that exist, 0 to 31 and 32 to 63. */
   readonly low: number;
   readonly high: number;
-  readonly #priorities = new Int32Array(CHANNELS_MAX);
-  readonly #weights = new Float64Array(CHANNELS_MAX);
-  readonly #virtual = new Float64Array(CHANNELS_MAX);
-  /** By priority as given, for those that exist: virtual time of the last one served. */
-  readonly #served = new Float64Array(CHANNELS_MAX);
-  readonly #group = new Int32Array(CHANNELS_MAX);
-  readonly #idle = new Uint8Array(CHANNELS_MAX).fill(1);
+  /** A record for each id up to the highest. */
+  readonly #shares: Float64Array;
   readonly #lowest: number;
-  /** Bytes that each channel wrote into the packet under way, by place of the note; and whose they are. */
-  readonly #writtenBytes = new Int32Array(CHANNELS_MAX);
-  readonly #writtenBy = new Int32Array(CHANNELS_MAX);
+  /** Notes of who wrote into the packet under way. */
   #written = 0;
 
   constructor(plans: readonly ChannelPlan[]) {
     const channels: (Channel | undefined)[] = new Array(CHANNELS_MAX).fill(undefined);
     let low = 0;
     let high = 0;
-    for (const { id, channel, priority = 0, weight = 1 } of plans) {
+    let records = 0;
+    for (const { id, channel, weight = 1 } of plans) {
       assert(id >= 0 && id < CHANNELS_MAX && !channels[id], 'channel ids are unique');
       assert(weight > 0, 'a channel has a weight');
       channels[id] = channel;
-      this.#priorities[id] = priority;
-      this.#weights[id] = weight;
+      records = Math.max(records, id + 1);
       if (id < 32) low |= 1 << id;
       else high |= 1 << (id - 32);
     }
@@ -48,13 +50,19 @@ export class ChannelSchedule {
     const sorted = [...plans].sort((a, b) => (b.priority ?? 0) - (a.priority ?? 0));
     this.order = Int32Array.from(sorted, (plan) => plan.id);
     const ranks = [...new Set(sorted.map((plan) => plan.priority ?? 0))];
-    for (const { id } of sorted) this.#group[id] = ranks.indexOf(this.#priorities[id]!);
+    this.#shares = new Float64Array(records * SHARE_CELLS);
+    for (const { id, priority = 0, weight = 1 } of sorted) {
+      const share = id * SHARE_CELLS;
+      this.#shares[share + Share.weight] = weight;
+      this.#shares[share + Share.group] = ranks.indexOf(priority);
+      this.#shares[share + Share.idle] = 1;
+    }
     this.#lowest = ranks.length > 1 ? ranks.length - 1 : -1;
   }
 
   /** Whether the channel is of the lowest of several priorities: what it says can wait. */
   background(id: number): boolean {
-    return this.#group[id] === this.#lowest;
+    return this.#shares[id * SHARE_CELLS + Share.group] === this.#lowest;
   }
 
   /** Whether any channel has something to say. */
@@ -65,24 +73,55 @@ export class ChannelSchedule {
     return false;
   }
 
+  /** The same; who has nothing to say, of those before the first that has, has {@link rested}. */
+  restOrPending(nowMs: number): boolean {
+    for (let i = 0; i < this.count; i++) {
+      const id = this.order[i]!;
+      if (this.channels[id]!.pending(nowMs)) return true;
+      this.rested(id);
+    }
+    return false;
+  }
+
   /** The channel has nothing to say: its share goes to the others, and is not owed to it. */
   rested(id: number): void {
-    this.#idle[id] = 1;
+    this.#shares[id * SHARE_CELLS + Share.idle] = 1;
+  }
+
+  /** Bytes that the channel wrote, since the start; 0 = there is no such channel. */
+  bytesOut(id: number): number {
+    return this.#shares[id * SHARE_CELLS + Share.bytesOut] ?? 0;
+  }
+
+  /** Bytes of it that were read and kept, likewise. */
+  bytesIn(id: number): number {
+    return this.#shares[id * SHARE_CELLS + Share.bytesIn] ?? 0;
+  }
+
+  /** So many bytes of the channel were read and kept. */
+  read(id: number, sizeBytes: number): void {
+    this.#shares[id * SHARE_CELLS + Share.bytesIn]! += sizeBytes;
   }
 
   /** The channel has written so many bytes into the packet under way. */
   wrote(id: number, sizeBytes: number): void {
-    this.#writtenBy[this.#written] = id;
-    this.#writtenBytes[this.#written++] = sizeBytes;
+    const shares = this.#shares;
+    const note = this.#written++ * SHARE_CELLS;
+    shares[note + Place.writtenBy] = id;
+    shares[note + Place.writtenBytes] = sizeBytes;
+    shares[id * SHARE_CELLS + Share.bytesOut]! += sizeBytes;
   }
 
   /** The packet is done: who wrote into it stands in `masks`, and has had that much of its share. */
   settle(masks: Int32Array): void {
-    masks.fill(0);
+    const shares = this.#shares;
+    masks[0] = 0;
+    masks[1] = 0;
     for (let i = 0; i < this.#written; i++) {
-      const id = this.#writtenBy[i]!;
+      const note = i * SHARE_CELLS;
+      const id = shares[note + Place.writtenBy]!;
       masks[id >> 5]! |= 1 << (id & 31);
-      this.#charge(id, this.#writtenBytes[i]!);
+      this.#charge(id, shares[note + Place.writtenBytes]!);
     }
     this.#written = 0;
   }
@@ -107,14 +146,16 @@ export class ChannelSchedule {
   }
 
   #charge(id: number, sizeBytes: number): void {
-    const group = this.#group[id]!;
-    if (this.#idle[id] === 1) {
-      this.#idle[id] = 0;
-      this.#virtual[id] = Math.max(this.#virtual[id]!, this.#served[group]!);
+    const shares = this.#shares;
+    const share = id * SHARE_CELLS;
+    const served = shares[share + Share.group]! * SHARE_CELLS + Place.served;
+    if (shares[share + Share.idle] === 1) {
+      shares[share + Share.idle] = 0;
+      shares[share + Share.virtual] = Math.max(shares[share + Share.virtual]!, shares[served]!);
     }
-    this.#served[group] = Math.max(this.#served[group]!, this.#virtual[id]!);
-    this.#virtual[id]! += sizeBytes / this.#weights[id]!;
-    this.#moveBack(id);
+    shares[served] = Math.max(shares[served]!, shares[share + Share.virtual]!);
+    shares[share + Share.virtual]! += sizeBytes / shares[share + Share.weight]!;
+    if (this.count > 1) this.#moveBack(id);
   }
 
   /** Moves the channel back behind those of its priority that have had less, or as much: they take turns. */
@@ -129,7 +170,11 @@ export class ChannelSchedule {
   }
 
   #after(id: number, other: number): boolean {
-    return this.#group[other] === this.#group[id] && this.#virtual[id]! >= this.#virtual[other]!;
+    const shares = this.#shares;
+    const own = id * SHARE_CELLS;
+    const others = other * SHARE_CELLS;
+    if (shares[others + Share.group] !== shares[own + Share.group]) return false;
+    return shares[own + Share.virtual]! >= shares[others + Share.virtual]!;
   }
 }
 

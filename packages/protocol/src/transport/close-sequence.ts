@@ -12,6 +12,8 @@ import { ControlSection, MUST_UNDERSTAND } from './section.ts';
 export interface ConnectionSink {
   /** The first authentic packet is here, and nothing of it has been delivered yet. */
   proven?(): void;
+  /** The peer answered a path challenge with this number; everything else in its packet has been kept. */
+  pathResponse?(data: number): void;
   /** The connection is over for the user; `remote` = the peer said so. */
   closed(reason: EndReason, text: string, remote: boolean): void;
   ended(): void;

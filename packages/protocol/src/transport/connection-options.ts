@@ -1,6 +1,6 @@
 // What a connection can be told: by users, and by the layer that makes it. Users' part is checked here, once.
 
-import type { Sealer } from '../wire/crypto.ts';
+import type { SealerChain } from '../wire/crypto.ts';
 import { TickwireError } from '../wire/errors.ts';
 import type { ChannelPlan } from './channel.ts';
 import type { ConnectionSink } from './close-sequence.ts';
@@ -16,14 +16,20 @@ export interface ConnectionTuning {
   readonly rate?: RateOptions | undefined;
   /** Tries whether the path carries larger datagrams than 1200 bytes. Default false: few games have so much to say. */
   readonly probePathMtu?: boolean | undefined;
+  /**
+   * Packets under one key, from 1 to 2^32; then this side takes the next. Default 2^24: far below what ChaCha20-Poly1305
+   * allows, and often enough that a stolen key opens little.
+   */
+  readonly rotateAfterPackets?: number | undefined;
 }
 
 /** Everything a connection is made of. */
 export interface ConnectionOptions extends ConnectionTuning {
   /** Goes into outgoing headers: the id that the peer chose. */
   readonly remoteId: number;
-  readonly sealOutgoing: Sealer;
-  readonly openIncoming: Sealer;
+  /** The keys of each direction. */
+  readonly outgoing: SealerChain;
+  readonly incoming: SealerChain;
   readonly channels: readonly ChannelPlan[];
   readonly sink: ConnectionSink;
   readonly nowMs: number;
@@ -32,10 +38,13 @@ export interface ConnectionOptions extends ConnectionTuning {
 const TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 2_000;
 const MS_MAX = 3_600_000;
+const ROTATE_AFTER_PACKETS = 2 ** 24;
+const ROTATE_AFTER_PACKETS_MAX = 2 ** 32;
 
 /** Checks what users may set, before there is a connection. Throws 'option-invalid', naming the option. */
 export function checkTuning(tuning: ConnectionTuning): void {
   resolveTimes(tuning);
+  resolveRotation(tuning);
   new RateController(0, tuning.rate);
 }
 
@@ -44,6 +53,19 @@ export function resolveTimes(tuning: ConnectionTuning): { timeoutMs: number; kee
   const timeoutMs = checkMs('timeoutMs', tuning.timeoutMs ?? TIMEOUT_MS);
   const keepAliveMs = checkMs('keepAliveMs', tuning.keepAliveMs ?? KEEP_ALIVE_MS);
   return { timeoutMs, keepAliveMs };
+}
+
+/** Packets under one key, after checking. Throws 'option-invalid', naming the option. */
+export function resolveRotation(tuning: ConnectionTuning): number {
+  const { rotateAfterPackets = ROTATE_AFTER_PACKETS } = tuning;
+  const whole = Number.isInteger(rotateAfterPackets);
+  if (whole && rotateAfterPackets >= 1 && rotateAfterPackets <= ROTATE_AFTER_PACKETS_MAX) {
+    return rotateAfterPackets;
+  }
+  throw new TickwireError(
+    'option-invalid',
+    `rotateAfterPackets is ${rotateAfterPackets}; give a whole number from 1 to ${ROTATE_AFTER_PACKETS_MAX}`,
+  );
 }
 
 function checkMs(name: string, value: number): number {

@@ -1,7 +1,8 @@
 // What a connection knows about its path and its traffic, as plain numbers.
 
-import type { PathMtu } from './path-mtu.ts';
-import type { RateController, RateReason } from './rate-controller.ts';
+import type { IncomingKeys, OutgoingKeys } from './key-phases.ts';
+import type { Path } from './path.ts';
+import type { RateReason } from './rate-controller.ts';
 import type { ReceivedWindow } from './received-window.ts';
 import type { SentWindow } from './sent-window.ts';
 import type { Traffic } from './traffic.ts';
@@ -46,21 +47,26 @@ export interface ConnectionStatistics {
   readonly rateReason: RateReason;
   /** Largest UDP payload that is sent now. */
   readonly datagramBytes: number;
+  /** How often each direction's key was changed. */
+  readonly keyGenerationOut: number;
+  readonly keyGenerationIn: number;
 }
 
 /** Where the numbers come from. */
 export interface StatisticsSources {
   readonly sent: SentWindow;
   readonly received: ReceivedWindow;
-  readonly rate: RateController;
-  readonly pathMtu: PathMtu;
+  readonly path: Path;
+  readonly keysOut: OutgoingKeys;
+  readonly keysIn: IncomingKeys;
   readonly trafficOut: Traffic;
   readonly trafficIn: Traffic;
 }
 
 /** Takes a reading. */
 export function readStatistics(nowMs: number, sources: StatisticsSources): ConnectionStatistics {
-  const { sent, received, rate, pathMtu, trafficOut, trafficIn } = sources;
+  const { sent, received, path, keysOut, keysIn, trafficOut, trafficIn } = sources;
+  const { bytesPerSecond, queueMs, reason } = path.rate.state;
   const { acked, lost, spuriousLosses, abandoned } = sent.statistics;
   return {
     rttMs: sent.rtt.smoothedMs,
@@ -78,9 +84,11 @@ export function readStatistics(nowMs: number, sources: StatisticsSources): Conne
     spuriousLosses,
     abandoned,
     inFlight: sent.inFlight,
-    rateBytesPerSecond: rate.state.bytesPerSecond,
-    queueMs: rate.state.queueMs,
-    rateReason: rate.state.reason,
-    datagramBytes: pathMtu.sizeBytes,
+    rateBytesPerSecond: bytesPerSecond,
+    queueMs,
+    rateReason: reason,
+    datagramBytes: path.mtu.sizeBytes,
+    keyGenerationOut: keysOut.generation,
+    keyGenerationIn: keysIn.generation,
   };
 }

@@ -2,17 +2,21 @@
 // packet, and so need not wait for the debt that a packet of the lowest has made.
 
 import type { RateController } from './rate-controller.ts';
+import { PathCells, pathCells } from './state-cells.ts';
+
+const DUE = PathCells.gate;
 
 /** See the head of the file. One for a connection: `open` at a flush, `ready` before each packet, `close` at the end. */
 export class CreditGate {
   readonly #rate: RateController;
   /** When the first of those that were held back may go. */
-  readonly #dueMs = new Float64Array(1);
+  readonly #dueMs: Float64Array;
   #credit = 0;
   #debtBytes = 0;
   #starved = false;
 
-  constructor(rate: RateController) {
+  constructor(rate: RateController, cells = pathCells()) {
+    this.#dueMs = cells;
     this.#rate = rate;
   }
 
@@ -31,9 +35,9 @@ export class CreditGate {
   passes(nowMs: number, background: boolean): boolean {
     const debtBytes = background ? 0 : this.#debtBytes;
     if (this.#credit + debtBytes > 0) return true;
-    const bytesPerMs = this.#rate.state.bytesPerSecond / 1000;
+    const bytesPerMs = this.#rate.bytesPerSecond / 1000;
     const waitMs = (1 - this.#credit - debtBytes) / bytesPerMs;
-    if (!this.#starved || nowMs + waitMs < this.#dueMs[0]!) this.#dueMs[0] = nowMs + waitMs;
+    if (!this.#starved || nowMs + waitMs < this.#dueMs[DUE]!) this.#dueMs[DUE] = nowMs + waitMs;
     this.#starved = true;
     return false;
   }
@@ -45,11 +49,11 @@ export class CreditGate {
 
   /** Whether those who were held back in the last flush have to wait still. */
   waits(nowMs: number): boolean {
-    return this.#starved && nowMs < this.#dueMs[0]!;
+    return this.#starved && nowMs < this.#dueMs[DUE]!;
   }
 
   /** When they need not; Infinity = nobody was. */
   wakeAt(): number {
-    return this.#starved ? this.#dueMs[0]! : Number.POSITIVE_INFINITY;
+    return this.#starved ? this.#dueMs[DUE]! : Number.POSITIVE_INFINITY;
   }
 }

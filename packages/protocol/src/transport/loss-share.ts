@@ -1,6 +1,8 @@
 // Which loss is congestion and which is the path's own. Packets are judged in windows; the least share that was lost
 // in any of the recent windows is the floor, and only loss well above it speaks of the rate.
 
+import { PathCells, pathCells } from './state-cells.ts';
+
 /** A window ends after so many packets and so long, or early when this many of not many more were lost. */
 const WINDOW_PACKETS = 64;
 const WINDOW_MS = 500;
@@ -16,17 +18,22 @@ const WINDOWS_ABOVE = 2;
 /** Of the loss that led to a cut so much is left: the cut was no help, so the loss is the path's own. */
 const LEFT = 0.5;
 
-const At = { since: 0, floor: 1, cutShare: 2 } as const;
+const FROM = PathCells.loss;
+/** `shares` = the first of WINDOWS. */
+const At = { since: FROM, floor: FROM + 1, cutShare: FROM + 2, shares: FROM + 3 } as const;
 
 /** Loss of one direction, window by window. */
 export class LossShare {
-  readonly #shares = new Float64Array(WINDOWS);
-  readonly #values = new Float64Array(3);
+  readonly #values: Float64Array;
   #windows = 0;
   #settled = 0;
   #lost = 0;
   /** Windows in a row with too much loss. */
   #above = 0;
+
+  constructor(cells = pathCells()) {
+    this.#values = cells;
+  }
 
   /** Share of packets that the path loses whatever the rate is, 0 to below 1. */
   get floor(): number {
@@ -72,17 +79,18 @@ export class LossShare {
   }
 
   #learn(share: number): void {
-    this.#shares[this.#windows++ % WINDOWS] = share;
+    const values = this.#values;
+    values[At.shares + (this.#windows++ % WINDOWS)] = share;
     let floor = share;
     for (let i = 0; i < Math.min(this.#windows, WINDOWS); i++) {
-      floor = Math.min(floor, this.#shares[i]!);
+      floor = Math.min(floor, values[At.shares + i]!);
     }
-    this.#values[At.floor] = Math.min(floor, 0.9);
+    values[At.floor] = Math.min(floor, 0.9);
   }
 
   /** All of this loss is the path's own. */
   #own(share: number): void {
-    this.#shares.fill(share);
+    this.#values.fill(share, At.shares, At.shares + WINDOWS);
     this.#values[At.floor] = Math.min(share, 0.9);
   }
 }

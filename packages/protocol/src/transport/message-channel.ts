@@ -35,6 +35,8 @@ export interface MessageChannelStatistics {
   overtaken: number;
   /** Received in part, and given up because the rest never came. */
   incomplete: number;
+  /** Packets refused because the other side says more messages than it may. */
+  limited: number;
   /** Messages, and their bytes, that wait; of reliable kinds also those that are not yet acknowledged. */
   queued: number;
   queuedBytes: number;
@@ -54,6 +56,7 @@ export function emptyStatistics(): MessageChannelStatistics {
     expired: 0,
     overtaken: 0,
     incomplete: 0,
+    limited: 0,
     queued: 0,
     queuedBytes: 0,
     heldBytes: 0,

@@ -1,25 +1,25 @@
 // Messages that wait for their first packet, first in, first out, each with the time at which it was first seen to wait.
 // Who adds a message need not know the time: the next one that is told counts. What was told before may be long ago.
 
+import type { ByteWriter } from '../wire/bytes.ts';
 import { assert } from '../wire/errors.ts';
 import { ByteQueue } from './byte-queue.ts';
 
 const CAPACITY_MIN = 16;
-/** Larger columns are not kept beyond their use. */
+/** More is not kept beyond their use. */
 const CAPACITY_KEPT = 256;
 
 /** At most `entriesMax` messages of together `bytesMax` bytes; keeping to that is its owner's business. */
 export class MessageQueue {
   readonly #entriesMax: number;
   readonly #bytes: ByteQueue;
-  /** By the number of the message, modulo the capacity, a power of two. */
-  #lengths = new Int32Array(CAPACITY_MIN);
-  #stampsMs = new Float64Array(CAPACITY_MIN);
+  #capacity = CAPACITY_MIN;
+  /** The time told last, then for each message its length and its time, by its number modulo the capacity. */
+  #entries = new Float64Array(1 + 2 * CAPACITY_MIN);
   #oldest = 0;
   #count = 0;
   /** How many of the newest came since a time was told, and so have no stamp. */
   #unseen = 0;
-  readonly #nowMs = new Float64Array(1);
 
   constructor(entriesMax: number, bytesMax: number) {
     this.#entriesMax = entriesMax;
@@ -32,30 +32,29 @@ export class MessageQueue {
 
   /** Length of the oldest message. There must be one. */
   get firstBytes(): number {
-    return this.#lengths[this.#oldest]!;
+    return this.#entries[1 + 2 * this.#oldest]!;
   }
 
   /** Tells the time, from which on what came since the last one waits. */
   see(nowMs: number): void {
-    const mask = this.#lengths.length - 1;
+    const entries = this.#entries;
     for (; this.#unseen > 0; this.#unseen--) {
-      this.#stampsMs[(this.#oldest + this.#count - this.#unseen) & mask] = nowMs;
+      entries[2 + 2 * this.#place(this.#count - this.#unseen)] = nowMs;
     }
-    this.#nowMs[0] = nowMs;
+    entries[0] = nowMs;
   }
 
   /** Whether the oldest message was seen to wait more than `ttlMs` ago. There must be one. */
   firstOlderThan(ttlMs: number): boolean {
     if (this.#unseen === this.#count) return false;
-    return this.#nowMs[0]! - this.#stampsMs[this.#oldest]! > ttlMs;
+    return this.#entries[0]! - this.#entries[2 + 2 * this.#oldest]! > ttlMs;
   }
 
   /** Copies bytes[start, end) as the newest message; it waits from the time told next. */
   add(bytes: Uint8Array, start: number, end: number): void {
     assert(this.#count < this.#entriesMax, 'a message queue stays within its bound');
-    if (this.#count === this.#lengths.length) this.#resize(this.#count * 2);
-    const slot = (this.#oldest + this.#count++) & (this.#lengths.length - 1);
-    this.#lengths[slot] = end - start;
+    if (this.#count === this.#capacity) this.#resize(this.#count * 2);
+    this.#entries[1 + 2 * this.#place(this.#count++)] = end - start;
     this.#unseen++;
     this.#bytes.append(bytes, start, end);
   }
@@ -72,6 +71,12 @@ export class MessageQueue {
     this.#forget();
   }
 
+  /** Writes the bytes of the oldest message, and forgets it. */
+  takeTo(writer: ByteWriter): void {
+    this.#bytes.takeTo(writer, this.firstBytes);
+    this.#forget();
+  }
+
   /** Forgets all messages, and the memory that they took. */
   clear(): void {
     this.#bytes.clear();
@@ -81,22 +86,31 @@ export class MessageQueue {
   }
 
   #forget(): void {
-    this.#oldest = (this.#oldest + 1) & (this.#lengths.length - 1);
+    this.#oldest = this.#place(1);
     this.#count--;
     if (this.#unseen > this.#count) this.#unseen = this.#count;
-    if (this.#count === 0 && this.#lengths.length > CAPACITY_KEPT) this.#resize(CAPACITY_MIN);
+    if (this.#count > 0) return;
+    // The first places again, which are in the cache.
+    this.#oldest = 0;
+    if (this.#capacity > CAPACITY_KEPT) this.#resize(CAPACITY_MIN);
+  }
+
+  /** Where the message stands that came so many after the oldest. */
+  #place(after: number): number {
+    return (this.#oldest + after) & (this.#capacity - 1);
   }
 
   #resize(capacity: number): void {
-    const lengths = new Int32Array(capacity);
-    const stampsMs = new Float64Array(capacity);
-    const mask = this.#lengths.length - 1;
+    const old = this.#entries;
+    const entries = new Float64Array(1 + 2 * capacity);
+    entries[0] = old[0]!;
     for (let i = 0; i < this.#count; i++) {
-      lengths[i] = this.#lengths[(this.#oldest + i) & mask]!;
-      stampsMs[i] = this.#stampsMs[(this.#oldest + i) & mask]!;
+      const from = 1 + 2 * this.#place(i);
+      entries[1 + 2 * i] = old[from]!;
+      entries[2 + 2 * i] = old[from + 1]!;
     }
-    this.#lengths = lengths;
-    this.#stampsMs = stampsMs;
+    this.#entries = entries;
+    this.#capacity = capacity;
     this.#oldest = 0;
   }
 }

@@ -5,6 +5,7 @@
 // them costs nothing; and when large packets stop arriving the base holds again.
 
 import { DATAGRAM_BYTES } from '../wire/packet.ts';
+import { PathCells, pathCells } from './state-cells.ts';
 
 /** UDP payloads tried in turn: tunnels, PPPoE with IPv6, Ethernet with IPv6. */
 export const PROBE_BYTES: readonly number[] = [1280, 1372, 1452];
@@ -17,6 +18,8 @@ const RETRY_MS = 600_000;
 /** So many packets above the base lost in a row, while others arrive, are a black hole. */
 const BLACK_HOLE_PACKETS = 6;
 
+const NEXT = PathCells.mtu;
+
 /** See the head of the file. */
 export class PathMtu {
   readonly #enabled: boolean;
@@ -27,9 +30,10 @@ export class PathMtu {
   #probe = -1;
   #largeLost = 0;
 
-  constructor(nowMs: number, enabled: boolean) {
+  constructor(nowMs: number, enabled: boolean, cells = pathCells()) {
     this.#enabled = enabled;
-    this.#times = new Float64Array([nowMs + INTERVAL_MS]);
+    this.#times = cells;
+    cells[NEXT] = nowMs + INTERVAL_MS;
   }
 
   /** UDP payload that packets may have. */
@@ -39,21 +43,21 @@ export class PathMtu {
 
   /** Bytes of the probe that is due now; 0 = none. */
   due(nowMs: number): number {
-    if (!this.#enabled || this.#probe >= 0 || nowMs < this.#times[0]!) return 0;
+    if (!this.#enabled || this.#probe >= 0 || nowMs < this.#times[NEXT]!) return 0;
     return PROBE_BYTES[this.#step] ?? 0;
   }
 
   /** When a probe is due; Infinity = none will be before a verdict. */
   wakeAt(): number {
     const waits = this.#enabled && this.#probe < 0 && this.#step < PROBE_BYTES.length;
-    return waits ? this.#times[0]! : Number.POSITIVE_INFINITY;
+    return waits ? this.#times[NEXT]! : Number.POSITIVE_INFINITY;
   }
 
   /** The probe left as packet `sequence`. */
   probed(nowMs: number, sequence: number): void {
     this.#probe = sequence;
     this.#attempts++;
-    this.#times[0] = nowMs + INTERVAL_MS;
+    this.#times[NEXT] = nowMs + INTERVAL_MS;
   }
 
   /** Packet `sequence` of so many bytes arrived. */
@@ -77,7 +81,7 @@ export class PathMtu {
     this.#probe = -1;
     if (this.#attempts < ATTEMPTS_MAX) return;
     this.#attempts = 0;
-    this.#times[0] = nowMs + RETRY_MS;
+    this.#times[NEXT] = nowMs + RETRY_MS;
   }
 
   #fallBack(nowMs: number): void {
@@ -87,6 +91,6 @@ export class PathMtu {
     // A probe of before tells nothing of the path as it is now.
     this.#probe = -1;
     this.#largeLost = 0;
-    this.#times[0] = nowMs + RETRY_MS;
+    this.#times[NEXT] = nowMs + RETRY_MS;
   }
 }

@@ -2,6 +2,7 @@
 // the shortest of the last ten seconds, and how much of that may be noise. Knows nothing of rates but the present one.
 
 import type { RttEstimator } from './rtt.ts';
+import { PathCells, pathCells } from './state-cells.ts';
 
 /** Round trips remembered. More than any estimate uses; a second of acks at least. */
 const SAMPLES = 16;
@@ -53,45 +54,59 @@ const SCALE_MS = 6;
 /** A full packet with its headers. */
 export const FULL_PACKET_BYTES = 1178;
 
+const FROM = PathCells.queue;
 const At = {
-  change: 0,
-  last: 1,
-  mean: 2,
-  meanBurst: 3,
-  queue: 4,
-  limit: 5,
-  acked: 6,
-  since: 7,
-  reached: 8,
-  base: 9,
-  burstOfBase: 10,
-  excess: 11,
+  change: FROM,
+  last: FROM + 1,
+  mean: FROM + 2,
+  meanBurst: FROM + 3,
+  queue: FROM + 4,
+  limit: FROM + 5,
+  acked: FROM + 6,
+  since: FROM + 7,
+  reached: FROM + 8,
+  base: FROM + 9,
+  burstOfBase: FROM + 10,
+  excess: FROM + 11,
+  /** Of all seconds: the least excess, and the most that arrived. */
+  leastExcess: FROM + 12,
+  mostReached: FROM + 13,
+  seconds: FROM + 14,
+  samples: FROM + 54,
 } as const;
+
+/**
+ * What is kept of each of the last seconds, a record each: the shortest round trip, the burst it was measured with, the
+ * least excess, and the most bytes a second that arrived. What all of them say together is kept beside them, since a
+ * packet changes only the present one.
+ */
+const Second = { base: 0, burst: 1, excess: 2, reached: 3 } as const;
+const SECOND_CELLS = 4;
+
+/**
+ * What is kept of each sample, a record each: round trip, bytes of its burst up to and with it, sending, arrival, bytes
+ * acked by then.
+ */
+const Sample = { rttMs: 0, burstBytes: 1, sentMs: 2, arrivedMs: 3, ackedBytes: 4 } as const;
+const SAMPLE_CELLS = 5;
+
+/** Where samples are sorted; needed within one call only, so one is enough for all. */
+const sortedMs = new Float64Array(SAMPLES);
+const sortedBurst = new Float64Array(SAMPLES);
 
 /** The queueing delay of one direction, as its sender sees it. */
 export class QueueDelay {
-  // Columns of the ring: round trip, sending, arrival, bytes acked by then, bytes of its burst up to and with it.
-  readonly #rttMs = new Float64Array(SAMPLES);
-  readonly #sentMs = new Float64Array(SAMPLES);
-  readonly #arrivedMs = new Float64Array(SAMPLES);
-  readonly #ackedBytes = new Float64Array(SAMPLES);
-  readonly #burstBytes = new Float64Array(SAMPLES);
-  readonly #sortedMs = new Float64Array(SAMPLES);
-  readonly #sortedBurst = new Float64Array(SAMPLES);
-  // For each of the last seconds the shortest round trip, the burst it was measured with, the least excess, and the most
-  // bytes a second that arrived.
-  readonly #baseMs = new Float64Array(BASE_SECONDS);
-  readonly #baseBurst = new Float64Array(BASE_SECONDS);
-  readonly #excessMs = new Float64Array(BASE_SECONDS);
-  readonly #reached = new Float64Array(BASE_SECONDS);
-  readonly #values = new Float64Array(12);
+  readonly #values: Float64Array;
   #second: number;
+  /** The record with the shortest round trip, the first of them. */
+  #base: number = At.seconds;
   #next = 0;
   #held = 0;
   #fresh = 0;
   #taken = 0;
 
-  constructor(nowMs: number) {
+  constructor(nowMs: number, cells = pathCells()) {
+    this.#values = cells;
     this.#second = Math.floor(nowMs / 1000);
     this.#values[At.since] = Number.NEGATIVE_INFINITY;
     this.forget();
@@ -143,18 +158,20 @@ export class QueueDelay {
     values[At.last] = rttMs;
     this.#taken++;
     this.#renew(nowMs);
-    const second = this.#second % BASE_SECONDS;
-    if (rttMs < this.#baseMs[second]!) {
-      this.#baseMs[second] = rttMs;
-      this.#baseBurst[second] = burstBytes;
+    const second = secondAt(this.#second);
+    if (rttMs < values[second + Second.base]!) {
+      values[second + Second.base] = rttMs;
+      values[second + Second.burst] = burstBytes;
+      const shortestMs = values[this.#base + Second.base]!;
+      if (rttMs < shortestMs || (rttMs === shortestMs && second < this.#base)) this.#base = second;
     }
-    const at = this.#next;
-    this.#next = (at + 1) % SAMPLES;
-    this.#rttMs[at] = rttMs;
-    this.#sentMs[at] = sentAtMs[slot]!;
-    this.#arrivedMs[at] = sentAtMs[slot]! + rttMs;
-    this.#ackedBytes[at] = values[At.acked]!;
-    this.#burstBytes[at] = burstBytes;
+    const at = sampleAt(this.#next);
+    this.#next = (this.#next + 1) % SAMPLES;
+    values[at + Sample.rttMs] = rttMs;
+    values[at + Sample.burstBytes] = burstBytes;
+    values[at + Sample.sentMs] = sentAtMs[slot]!;
+    values[at + Sample.arrivedMs] = sentAtMs[slot]! + rttMs;
+    values[at + Sample.ackedBytes] = values[At.acked]!;
     if (this.#held < SAMPLES) this.#held++;
     if (sentAtMs[slot]! < values[At.since]!) return false;
     if (this.#fresh < SAMPLES) this.#fresh++;
@@ -172,8 +189,11 @@ export class QueueDelay {
     const enough = this.#fresh >= wanted;
     this.#exceed(bytesPerSecond);
     const excessMs = values[At.excess]!;
-    const second = this.#second % BASE_SECONDS;
-    if (enough && excessMs < this.#excessMs[second]!) this.#excessMs[second] = excessMs;
+    const second = secondAt(this.#second);
+    if (enough && excessMs < values[second + Second.excess]!) {
+      values[second + Second.excess] = excessMs;
+      values[At.leastExcess] = Math.min(values[At.leastExcess]!, excessMs);
+    }
     const steadyMs = Math.min(this.#leastExcessMs(), STEADY_MS + STEADY_PER_NOISE * noiseMs);
     values[At.queue] = Math.max(0, excessMs - steadyMs);
     const scale = SCALE_BYTES_PER_SECOND / bytesPerSecond;
@@ -192,9 +212,13 @@ export class QueueDelay {
 
   /** The path is another one: what is measured from now on is its shortest round trip. */
   forget(): void {
-    this.#baseMs.fill(Number.POSITIVE_INFINITY);
-    this.#excessMs.fill(Number.POSITIVE_INFINITY);
-    this.#values[At.queue] = 0;
+    const values = this.#values;
+    for (let second = 0; second < BASE_SECONDS; second++) {
+      values[secondAt(second) + Second.base] = Number.POSITIVE_INFINITY;
+      values[secondAt(second) + Second.excess] = Number.POSITIVE_INFINITY;
+    }
+    values[At.queue] = 0;
+    this.#summarize();
   }
 
   /**
@@ -202,11 +226,13 @@ export class QueueDelay {
    * saturated path: arrivals are told apart by send time and round trip, not by when the acks came.
    */
   arrivedBytesPerSecond(samples: number): number {
-    const last = (this.#next + SAMPLES - 1) % SAMPLES;
-    const first = (this.#next + SAMPLES - Math.min(samples, this.#held)) % SAMPLES;
-    const spanMs = this.#arrivedMs[last]! - this.#arrivedMs[first]!;
+    const values = this.#values;
+    const last = this.#sample(1);
+    const first = this.#sample(Math.min(samples, this.#held));
+    const spanMs = values[last + Sample.arrivedMs]! - values[first + Sample.arrivedMs]!;
     if (spanMs <= 0) return Number.POSITIVE_INFINITY;
-    return ((this.#ackedBytes[last]! - this.#ackedBytes[first]!) * 1000) / spanMs;
+    const bytes = values[last + Sample.ackedBytes]! - values[first + Sample.ackedBytes]!;
+    return (bytes * 1000) / spanMs;
   }
 
   /**
@@ -214,11 +240,12 @@ export class QueueDelay {
    * more than the path carries. Infinity = unknown.
    */
   get stretch(): number {
-    const last = (this.#next + SAMPLES - 1) % SAMPLES;
-    const first = (this.#next + SAMPLES - this.#held) % SAMPLES;
-    const sentMs = this.#sentMs[last]! - this.#sentMs[first]!;
+    const values = this.#values;
+    const last = this.#sample(1);
+    const first = this.#sample(this.#held);
+    const sentMs = values[last + Sample.sentMs]! - values[first + Sample.sentMs]!;
     if (sentMs <= 0) return Number.POSITIVE_INFINITY;
-    return (this.#arrivedMs[last]! - this.#arrivedMs[first]!) / sentMs;
+    return (values[last + Sample.arrivedMs]! - values[first + Sample.arrivedMs]!) / sentMs;
   }
 
   /** Round trips change by so much from one to the next, more than packets of other flows explain. */
@@ -235,17 +262,15 @@ export class QueueDelay {
    */
   #reach(): void {
     const values = this.#values;
-    const last = (this.#next + SAMPLES - 1) % SAMPLES;
-    const first = (this.#next + SAMPLES - this.#held) % SAMPLES;
-    const spanMs = this.#arrivedMs[last]! - this.#arrivedMs[first]!;
-    const bytes = this.#ackedBytes[last]! - this.#ackedBytes[first]!;
+    const last = this.#sample(1);
+    const first = this.#sample(this.#held);
+    const spanMs = values[last + Sample.arrivedMs]! - values[first + Sample.arrivedMs]!;
+    const bytes = values[last + Sample.ackedBytes]! - values[first + Sample.ackedBytes]!;
     const arrived = spanMs > 0 ? (bytes * 1000) / spanMs : values[At.reached]!;
-    const second = this.#second % BASE_SECONDS;
-    const most = Math.max(this.#reached[second]!, Math.min(values[At.reached]!, arrived));
-    this.#reached[second] = most;
-    for (let i = 0; i < BASE_SECONDS; i++) {
-      if (this.#reached[i]! > values[At.reached]!) values[At.reached] = this.#reached[i]!;
-    }
+    const second = secondAt(this.#second) + Second.reached;
+    values[second] = Math.max(values[second]!, Math.min(values[At.reached]!, arrived));
+    values[At.mostReached] = Math.max(values[At.mostReached]!, values[second]!);
+    values[At.reached] = Math.max(values[At.reached]!, values[At.mostReached]!);
   }
 
   #wanted(noiseMs: number, starting: boolean): number {
@@ -256,28 +281,27 @@ export class QueueDelay {
 
   /** Mean of the shortest of the last `samples` round trips, sorted by insertion; and of their bursts. */
   #average(samples: number): void {
-    const sorted = this.#sortedMs;
-    const bursts = this.#sortedBurst;
+    const values = this.#values;
     for (let k = 0; k < samples; k++) {
-      const from = (this.#next + SAMPLES - 1 - k) % SAMPLES;
-      const rttMs = this.#rttMs[from]!;
+      const from = this.#sample(1 + k);
+      const rttMs = values[from + Sample.rttMs]!;
       let at = k;
-      for (; at > 0 && sorted[at - 1]! > rttMs; at--) {
-        sorted[at] = sorted[at - 1]!;
-        bursts[at] = bursts[at - 1]!;
+      for (; at > 0 && sortedMs[at - 1]! > rttMs; at--) {
+        sortedMs[at] = sortedMs[at - 1]!;
+        sortedBurst[at] = sortedBurst[at - 1]!;
       }
-      sorted[at] = rttMs;
-      bursts[at] = this.#burstBytes[from]!;
+      sortedMs[at] = rttMs;
+      sortedBurst[at] = values[from + Sample.burstBytes]!;
     }
     const counted = Math.ceil(samples * COUNTED_SHARE);
     let sumMs = 0;
     let sumBytes = 0;
     for (let k = 0; k < counted; k++) {
-      sumMs += sorted[k]!;
-      sumBytes += bursts[k]!;
+      sumMs += sortedMs[k]!;
+      sumBytes += sortedBurst[k]!;
     }
-    this.#values[At.mean] = sumMs / counted;
-    this.#values[At.meanBurst] = sumBytes / counted;
+    values[At.mean] = sumMs / counted;
+    values[At.meanBurst] = sumBytes / counted;
   }
 
   /**
@@ -285,13 +309,13 @@ export class QueueDelay {
    * bursts are longer than that of the base, the difference is no queue.
    */
   #exceed(bytesPerSecond: number): void {
-    let at = 0;
-    for (let i = 1; i < BASE_SECONDS; i++) if (this.#baseMs[i]! < this.#baseMs[at]!) at = i;
-    this.#rebase(at, bytesPerSecond);
-    const longerBytes = Math.max(0, this.#values[At.meanBurst]! - this.#baseBurst[at]!);
+    const values = this.#values;
+    const base = this.#base;
+    this.#rebase(base, bytesPerSecond);
+    const longerBytes = Math.max(0, values[At.meanBurst]! - values[base + Second.burst]!);
     const ownMs = (longerBytes * 1000) / bytesPerSecond;
-    const excessMs = this.#values[At.mean]! - this.#baseMs[at]! - ownMs;
-    this.#values[At.excess] = excessMs > 0 ? excessMs : 0;
+    const excessMs = values[At.mean]! - values[base + Second.base]! - ownMs;
+    values[At.excess] = excessMs > 0 ? excessMs : 0;
   }
 
   /**
@@ -300,20 +324,19 @@ export class QueueDelay {
    */
   #rebase(second: number, bytesPerSecond: number): void {
     const values = this.#values;
-    const baseMs = this.#baseMs[second]!;
-    const burstBytes = this.#baseBurst[second]!;
+    const baseMs = values[second + Second.base]!;
+    const burstBytes = values[second + Second.burst]!;
     const fewerBytes = Math.max(0, values[At.burstOfBase]! - burstBytes);
     const shorterMs = values[At.base]! - baseMs - (fewerBytes * 1000) / bytesPerSecond;
     values[At.base] = baseMs;
     values[At.burstOfBase] = burstBytes;
     if (shorterMs <= 0) return;
-    for (let i = 0; i < BASE_SECONDS; i++) this.#excessMs[i]! += shorterMs;
+    for (let i = 0; i < BASE_SECONDS; i++) values[secondAt(i) + Second.excess]! += shorterMs;
+    values[At.leastExcess]! += shorterMs;
   }
 
   #leastExcessMs(): number {
-    let least = this.#excessMs[0]!;
-    for (let i = 1; i < BASE_SECONDS; i++)
-      if (this.#excessMs[i]! < least) least = this.#excessMs[i]!;
+    const least = this.#values[At.leastExcess]!;
     return least === Number.POSITIVE_INFINITY ? 0 : least;
   }
 
@@ -321,11 +344,43 @@ export class QueueDelay {
   #renew(nowMs: number): void {
     const second = Math.floor(nowMs / 1000);
     const passed = Math.min(BASE_SECONDS, second - this.#second);
+    const values = this.#values;
     for (let i = 0; i < passed; i++) {
-      this.#baseMs[(second - i) % BASE_SECONDS] = Number.POSITIVE_INFINITY;
-      this.#excessMs[(second - i) % BASE_SECONDS] = Number.POSITIVE_INFINITY;
-      this.#reached[(second - i) % BASE_SECONDS] = 0;
+      const at = secondAt(second - i);
+      values[at + Second.base] = Number.POSITIVE_INFINITY;
+      values[at + Second.excess] = Number.POSITIVE_INFINITY;
+      values[at + Second.reached] = 0;
     }
-    if (passed > 0) this.#second = second;
+    if (passed <= 0) return;
+    this.#second = second;
+    this.#summarize();
   }
+
+  /** What all seconds say together. */
+  #summarize(): void {
+    const values = this.#values;
+    this.#base = At.seconds;
+    values[At.leastExcess] = Number.POSITIVE_INFINITY;
+    values[At.mostReached] = 0;
+    for (let i = 0; i < BASE_SECONDS; i++) {
+      const at = secondAt(i);
+      if (values[at + Second.base]! < values[this.#base + Second.base]!) this.#base = at;
+      values[At.leastExcess] = Math.min(values[At.leastExcess]!, values[at + Second.excess]!);
+      values[At.mostReached] = Math.max(values[At.mostReached]!, values[at + Second.reached]!);
+    }
+  }
+
+  /** Where the sample begins that was taken as the last but `ago` - 1. */
+  #sample(ago: number): number {
+    return sampleAt((this.#next + SAMPLES - ago) % SAMPLES);
+  }
+}
+
+/** Where the record of a second begins. */
+function secondAt(second: number): number {
+  return At.seconds + (second % BASE_SECONDS) * SECOND_CELLS;
+}
+
+function sampleAt(place: number): number {
+  return At.samples + place * SAMPLE_CELLS;
 }

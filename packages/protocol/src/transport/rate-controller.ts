@@ -21,9 +21,11 @@
 
 import { LossShare } from './loss-share.ts';
 import { FULL_PACKET_BYTES, QueueDelay } from './queue-delay.ts';
+import { RateAt as At } from './rate-cells.ts';
 import { type RateOptions, type RateReason, type RateState, resolveRate } from './rate-options.ts';
 import type { RttEstimator } from './rtt.ts';
-import { SENT_WINDOW } from './sent-slot.ts';
+import { Sent, sentRecord, sentRecords } from './sent-packets.ts';
+import { pathCells } from './state-cells.ts';
 
 export type { RateOptions, RateReason, RateState } from './rate-options.ts';
 
@@ -91,63 +93,56 @@ const FLUSH_WEIGHT = 1 / 8;
 /** Acks and pings leave without credit; data behind them must not wait for more than this. */
 const DEBT_BYTES_MAX = 2 * FULL_PACKET_BYTES;
 
-const At = {
-  rate: 0,
-  credit: 1,
-  creditAt: 2,
-  burstAt: 3,
-  flushAt: 4,
-  flushGap: 5,
-  held: 6,
-  roundTrip: 7,
-  grownAt: 8,
-  cutAt: 9,
-  firstCutAt: 10,
-  cutQueue: 11,
-  rateBefore: 12,
-  excess: 13,
-  silentSince: 14,
-  rateBeforeSilence: 15,
-  burst: 16,
-} as const;
-
 /** The rate of one direction of a connection. Time is monotonic milliseconds. No call allocates. */
 export class RateController {
   readonly #min: number;
   readonly #max: number;
   readonly #queue: QueueDelay;
-  readonly #loss = new LossShare();
-  readonly #sentAtMs = new Float64Array(SENT_WINDOW);
-  readonly #sizeBytes = new Int32Array(SENT_WINDOW);
-  readonly #burstBytes = new Int32Array(SENT_WINDOW);
-  // Columns, not fields: a fractional number in an object field would be boxed anew at each update.
-  readonly #values = new Float64Array(17);
-  readonly #state = { bytesPerSecond: 0, queueMs: 0, reason: 'starting' as RateReason };
+  /** Those of sent packets: see sent-packets.ts. */
+  readonly records: Float64Array;
+  readonly #loss: LossShare;
+  readonly #values: Float64Array;
+  #reason: RateReason = 'starting';
   #newest = -1;
   #starting = true;
   #startingBefore = true;
   #vainCuts = 0;
   #silences = 0;
 
-  /** @throws TickwireError `option-invalid`. */
-  constructor(nowMs: number, options: RateOptions = {}) {
+  /**
+   * @param records those of sent packets, which whoever sends may share.
+   * @throws TickwireError `option-invalid`.
+   */
+  constructor(
+    nowMs: number,
+    options: RateOptions = {},
+    records = sentRecords(),
+    cells = pathCells(),
+  ) {
     const { initialBytesPerSecond, minBytesPerSecond, maxBytesPerSecond } = resolveRate(options);
     this.#min = minBytesPerSecond;
     this.#max = maxBytesPerSecond;
-    const values = this.#values;
+    const values = cells;
+    this.#values = cells;
+    this.records = records;
     values[At.rate] = initialBytesPerSecond;
     values[At.credit] = FULL_PACKET_BYTES;
     values[At.flushGap] = FLUSH_GAP_MS;
     values[At.roundTrip] = 250;
     for (const at of [At.creditAt, At.flushAt, At.grownAt, At.cutAt]) values[at] = nowMs;
-    this.#queue = new QueueDelay(nowMs);
+    this.#loss = new LossShare(cells);
+    this.#queue = new QueueDelay(nowMs, cells);
   }
 
-  /** The same object each time; valid until the next call of anything. */
+  /** As a fresh reading. */
   get state(): RateState {
-    this.#state.bytesPerSecond = Math.round(this.#allowed());
-    this.#state.queueMs = Math.round(this.#queue.queueMs);
-    return this.#state;
+    const queueMs = Math.round(this.#queue.queueMs);
+    return { bytesPerSecond: this.bytesPerSecond, queueMs, reason: this.#reason };
+  }
+
+  /** Allowed rate, headers included. */
+  get bytesPerSecond(): number {
+    return Math.round(this.#allowed());
   }
 
   /** Whole bytes that may leave now; 0 or less = wait. A packet may leave while it is above 0, and put it into debt. */
@@ -157,8 +152,8 @@ export class RateController {
   }
 
   /**
-   * A packet leaves: `sizeBytes` = UDP payload and headers; `slot` = its sequence modulo {@link SENT_WINDOW}, under
-   * which it is acked or lost if it is `eliciting`.
+   * A packet leaves: `sizeBytes` = UDP payload and headers; `slot` = its sequence modulo SENT_WINDOW, under which
+   * it is acked or lost if it is `eliciting`.
    */
   sent(nowMs: number, slot: number, sizeBytes: number, _eliciting: boolean): void {
     this.#earn(nowMs);
@@ -166,28 +161,31 @@ export class RateController {
     values[At.credit] = Math.max(-DEBT_BYTES_MAX, values[At.credit]! - sizeBytes);
     values[At.burst] = this.#remaining(nowMs) + sizeBytes;
     values[At.burstAt] = nowMs;
-    this.#sentAtMs[slot] = nowMs;
-    this.#sizeBytes[slot] = sizeBytes;
-    this.#burstBytes[slot] = values[At.burst]!;
+    const record = sentRecord(slot);
+    this.records[record + Sent.atMs] = nowMs;
+    this.records[record + Sent.sizeBytes] = sizeBytes;
+    this.records[record + Sent.burstBytes] = Math.trunc(values[At.burst]!);
   }
 
   /** It arrived. The packets of one ack block come newest first. */
   acked(_nowMs: number, slot: number): void {
     if (this.#newest < 0) this.#newest = slot;
-    this.#queue.acked(this.#sizeBytes[slot]!);
-    this.#loss.settle(this.#sentAtMs, slot, false);
+    const record = sentRecord(slot);
+    this.#queue.acked(this.records[record + Sent.sizeBytes]!);
+    this.#loss.settle(this.records, record + Sent.atMs, false);
   }
 
   /** It is taken for lost. */
   lost(_nowMs: number, slot: number): void {
-    this.#loss.settle(this.#sentAtMs, slot, true);
+    this.#loss.settle(this.records, sentRecord(slot) + Sent.atMs, true);
   }
 
   /** It was taken for lost, and an ack names it after all. Without this call jitter looks like loss. */
   late(_nowMs: number, slot: number): void {
     if (this.#newest < 0) this.#newest = slot;
-    this.#queue.acked(this.#sizeBytes[slot]!);
-    this.#loss.correct(this.#sentAtMs, slot);
+    const record = sentRecord(slot);
+    this.#queue.acked(this.records[record + Sent.sizeBytes]!);
+    this.#loss.correct(this.records, record + Sent.atMs);
   }
 
   /** An ack block was applied: decides. `sampled` = `rtt.latestMs` is new, and of the newest packet it named. */
@@ -212,7 +210,7 @@ export class RateController {
       return;
     }
     values[At.rate] = Math.max(this.#min, values[At.rate]! / 2);
-    this.#state.reason = 'silence';
+    this.#reason = 'silence';
   }
 
   /** A flush is over; `starved` = there was more to say than the credit allowed. */
@@ -255,8 +253,10 @@ export class RateController {
   #sample(nowMs: number, rtt: RttEstimator, slot: number): void {
     const values = this.#values;
     const queue = this.#queue;
-    values[At.roundTrip] = nowMs - this.#sentAtMs[slot]!;
-    if (!queue.sample(nowMs, rtt, this.#sentAtMs, slot, this.#burstBytes[slot]!)) return;
+    const record = sentRecord(slot);
+    values[At.roundTrip] = nowMs - this.records[record + Sent.atMs]!;
+    const burstBytes = this.records[record + Sent.burstBytes]!;
+    if (!queue.sample(nowMs, rtt, this.records, record + Sent.atMs, burstBytes)) return;
     const enough = queue.estimate(values[At.rate]!, this.#starting);
     const excessMs = this.#blameless() ? 0 : Math.max(0, queue.queueMs - queue.limitMs);
     if (enough || excessMs < values[At.excess]!) values[At.excess] = excessMs;
@@ -324,7 +324,7 @@ export class RateController {
     values[At.rate] = Math.max(this.#min, Math.min(values[At.rate]!, bytesPerSecond));
     values[At.cutAt] = nowMs;
     this.#starting = false;
-    this.#state.reason = reason;
+    this.#reason = reason;
   }
 
   /** What the bottleneck let pass, bytes a second: what arrived, and what the path loses anyway. */
@@ -357,7 +357,7 @@ export class RateController {
     values[At.grownAt] = nowMs;
     if (this.#silences > 0 || !this.#queue.settled) return;
     if (!this.#limitedByRate()) {
-      this.#state.reason = 'application';
+      this.#reason = 'application';
       return;
     }
     const rate = values[At.rate]!;
@@ -366,7 +366,7 @@ export class RateController {
     const eager = this.#starting || this.#regaining(nowMs);
     const growth = eager ? fastest : Math.min(fastest, this.#growth(nowMs));
     values[At.rate] = Math.min(this.#max, rate + growth * seconds * this.#room());
-    if (values[At.excess] === 0) this.#state.reason = this.#starting ? 'starting' : 'probing';
+    if (values[At.excess] === 0) this.#reason = this.#starting ? 'starting' : 'probing';
   }
 
   /** It is far below what arrived lately, and was not cut for a while. */

@@ -2,8 +2,8 @@
 // (tells the peer). Received but not kept means: authentic, yet refused; the peer will see it lost.
 
 import { expandSequence } from '../wire/sequence.ts';
-import { SequenceRing } from '../wire/sequence-ring.ts';
 import { Verdict } from '../wire/verdict.ts';
+import { Cells, connectionCells } from './state-cells.ts';
 
 /** Sequences remembered for telling replays; at 240 packets a second more than a second. */
 export const REPLAY_WINDOW = 256;
@@ -23,17 +23,32 @@ const LOSS_HORIZON = 64;
 /** Weight of one sequence in the loss: about the last second of a game. */
 const LOSS_SMOOTHING = 1 / 64;
 
+const KEPT_WORDS = ACK_HISTORY / 32;
+const RECEIVED_WORDS = REPLAY_WINDOW / 32;
+
+const At = {
+  markedAt: Cells.received,
+  lossShare: Cells.received + 1,
+  /** The newest kept sequence at the last moments that lay MARK_INTERVAL_MS apart, latest first. */
+  marks: Cells.received + 2,
+} as const;
+
 /** Received and kept sequences of one connection. */
 export class ReceivedWindow {
-  readonly #ring = new SequenceRing(REPLAY_WINDOW);
   #newest = -1;
   #newestKept = -1;
-  /** Bit n & 31 of word n >> 5: newestKept - 1 - n was kept. Before the first sequence everything was. */
-  readonly #words = new Int32Array(ACK_HISTORY / 32).fill(-1);
-  /** The newest kept sequence at the last moments that lay MARK_INTERVAL_MS apart, latest first. */
-  readonly #marks = new Float64Array(MARKS).fill(-1);
-  readonly #values = new Float64Array([0, 0]);
+  /**
+   * First what was kept: bit n & 31 of word n >> 5: newestKept - 1 - n was; before the first sequence everything was.
+   * Behind it what was received: bit s & 31 of word (s >> 5) % 8, for the last REPLAY_WINDOW sequences s.
+   */
+  readonly #words = new Int32Array(KEPT_WORDS + RECEIVED_WORDS).fill(-1, 0, KEPT_WORDS);
+  readonly #values: Float64Array;
   #judged = -1;
+
+  constructor(cells = connectionCells()) {
+    this.#values = cells;
+    cells.fill(-1, At.marks, At.marks + MARKS);
+  }
 
   /** Newest kept sequence, -1 = none: what `ack` names. */
   get newestKept(): number {
@@ -47,7 +62,12 @@ export class ReceivedWindow {
 
   /** Share of the peer's recent packets that never came, 0 to 1: exponential average over their sequences. */
   get lossShare(): number {
-    return this.#values[1]!;
+    return this.#values[At.lossShare]!;
+  }
+
+  /** What was lost so far says nothing of the path as it is now. */
+  forgetLosses(): void {
+    this.#values[At.lossShare] = 0;
   }
 
   /** Full sequence for 16 wire bits; negative when it lies before the first one. */
@@ -58,19 +78,18 @@ export class ReceivedWindow {
   /** Whether `sequence` may still be received; changes nothing. */
   check(sequence: number): Verdict {
     if (sequence < 0 || sequence <= this.#newest - REPLAY_WINDOW) return Verdict.stale;
-    return this.#ring.has(sequence) ? Verdict.duplicate : Verdict.accepted;
+    return this.#came(sequence) ? Verdict.duplicate : Verdict.accepted;
   }
 
   /** Notes an authentic packet that passed `check`. True = it left a gap before it, or fell into one. */
   received(nowMs: number, sequence: number, kept: boolean): boolean {
     const outOfOrder = sequence !== this.#newest + 1;
-    this.#ring.put(sequence);
-    if (sequence > this.#newest) this.#newest = sequence;
+    this.#note(sequence);
     this.#judge();
     if (!kept) return outOfOrder;
     if (sequence > this.#newestKept) this.#advance(sequence - this.#newestKept);
     else this.#mark(this.#newestKept - 1 - sequence);
-    if (nowMs >= this.#values[0]! + MARK_INTERVAL_MS) this.#pass(nowMs);
+    if (nowMs >= this.#values[At.markedAt]! + MARK_INTERVAL_MS) this.#pass(nowMs);
     return outOfOrder;
   }
 
@@ -88,30 +107,30 @@ export class ReceivedWindow {
 
   /** How many sequences before the newest kept an ack block should tell of: what came in the last 300 to 400 ms. */
   get reach(): number {
-    const recent = this.#newestKept - this.#marks[MARKS - 1]!;
+    const recent = this.#newestKept - this.#values[At.marks + MARKS - 1]!;
     const steps = Math.ceil(recent / ACK_REACH_STEP);
     return ACK_REACH_STEP * Math.min(ACK_HISTORY / ACK_REACH_STEP, Math.max(1, steps));
   }
 
   /** An interval is over: the marks move on. */
   #pass(nowMs: number): void {
-    const marks = this.#marks;
-    for (let i = MARKS - 1; i > 0; i--) marks[i] = marks[i - 1]!;
-    marks[0] = this.#newestKept;
-    this.#values[0] = nowMs;
+    const values = this.#values;
+    for (let i = At.marks + MARKS - 1; i > At.marks; i--) values[i] = values[i - 1]!;
+    values[At.marks] = this.#newestKept;
+    this.#values[At.markedAt] = nowMs;
   }
 
   /** The newest kept sequence is so many further on; what was the newest becomes part of the history. */
   #advance(distance: number): void {
     this.#newestKept += distance;
     const words = this.#words;
-    const skip = Math.min(distance >> 5, words.length);
+    const skip = Math.min(distance >> 5, KEPT_WORDS);
     if (skip > 0) {
-      for (let w = words.length - 1; w >= 0; w--) words[w] = w >= skip ? words[w - skip]! : 0;
+      for (let w = KEPT_WORDS - 1; w >= 0; w--) words[w] = w >= skip ? words[w - skip]! : 0;
     }
     const shift = distance & 31;
     if (shift > 0) {
-      for (let w = words.length - 1; w > 0; w--) {
+      for (let w = KEPT_WORDS - 1; w > 0; w--) {
         words[w] = (words[w]! << shift) | (words[w - 1]! >>> (32 - shift));
       }
       words[0] = words[0]! << shift;
@@ -123,17 +142,38 @@ export class ReceivedWindow {
     if (n < ACK_HISTORY) this.#words[n >> 5]! |= 1 << (n & 31);
   }
 
+  /** Whether one of the last REPLAY_WINDOW sequences was received. */
+  #came(sequence: number): boolean {
+    if (sequence > this.#newest) return false;
+    return ((this.#words[receivedWord(sequence)]! >>> (sequence & 31)) & 1) === 1;
+  }
+
+  /** It was received; what it skipped was not. */
+  #note(sequence: number): void {
+    const words = this.#words;
+    for (let s = Math.max(this.#newest + 1, sequence - REPLAY_WINDOW + 1); s < sequence; s++) {
+      words[receivedWord(s)]! &= ~(1 << (s & 31));
+    }
+    words[receivedWord(sequence)]! |= 1 << (sequence & 31);
+    if (sequence > this.#newest) this.#newest = sequence;
+  }
+
   /** Counts the sequences that have passed the horizon since the last call. */
   #judge(): void {
     const until = this.#newest - LOSS_HORIZON;
     if (until <= this.#judged) return;
-    let share = this.#values[1]!;
+    let share = this.#values[At.lossShare]!;
     // Further back nothing is remembered; a peer that jumps ahead counts as having lost the last of what it skipped.
     const from = Math.max(this.#judged + 1, this.#newest - REPLAY_WINDOW + 1);
     for (let s = from; s <= until; s++) {
-      share += ((this.#ring.has(s) ? 0 : 1) - share) * LOSS_SMOOTHING;
+      share += ((this.#came(s) ? 0 : 1) - share) * LOSS_SMOOTHING;
     }
-    this.#values[1] = share;
+    this.#values[At.lossShare] = share;
     this.#judged = until;
   }
+}
+
+function receivedWord(sequence: number): number {
+  // The low bits of any safe integer survive the cut to 32 bits.
+  return KEPT_WORDS + ((sequence >> 5) & (RECEIVED_WORDS - 1));
 }

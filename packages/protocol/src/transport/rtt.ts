@@ -1,6 +1,8 @@
 // Round-trip estimate: exponential averages of RFC 6298 (gains 1/8 and 1/4), fed with samples from which the
 // peer's own ack delay has been taken out.
 
+import { Cells, connectionCells } from './state-cells.ts';
+
 const SMOOTHING = 1 / 8;
 const VARIATION_SMOOTHING = 1 / 4;
 /** Before the first sample: long enough not to resend into a slow path. */
@@ -11,11 +13,17 @@ export interface AckDelay {
   readonly delayMs: number;
 }
 
+const At = { smoothed: Cells.rtt, variation: Cells.rtt + 1, latest: Cells.rtt + 2 } as const;
+
 /** Smoothed round-trip time and its variation, milliseconds. */
 export class RttEstimator {
-  /** Columns, not fields: a fractional number in an object field would be boxed anew at each update. */
-  readonly #values = new Float64Array([INITIAL_RTT_MS, INITIAL_RTT_MS / 2, INITIAL_RTT_MS]);
+  readonly #values: Float64Array;
   #samples = 0;
+
+  constructor(cells = connectionCells()) {
+    this.#values = cells;
+    this.restart();
+  }
 
   /**
    * One measured round trip: now, less when it was sent (sentAtMs[slot]), less what the peer says it held the ack.
@@ -26,13 +34,23 @@ export class RttEstimator {
     const measured = nowMs - sentAtMs[slot]! - block.delayMs;
     const rtt = measured > 0 ? measured : 0;
     if (this.#samples++ === 0) {
-      values[0] = rtt;
-      values[1] = rtt / 2;
+      values[At.smoothed] = rtt;
+      values[At.variation] = rtt / 2;
     } else {
-      values[1] = values[1]! + (Math.abs(values[0]! - rtt) - values[1]!) * VARIATION_SMOOTHING;
-      values[0] = values[0]! + (rtt - values[0]!) * SMOOTHING;
+      values[At.variation] =
+        values[At.variation]! +
+        (Math.abs(values[At.smoothed]! - rtt) - values[At.variation]!) * VARIATION_SMOOTHING;
+      values[At.smoothed] = values[At.smoothed]! + (rtt - values[At.smoothed]!) * SMOOTHING;
     }
-    values[2] = rtt;
+    values[At.latest] = rtt;
+  }
+
+  /** The path is another one: guesses again. */
+  restart(): void {
+    this.#values[At.smoothed] = INITIAL_RTT_MS;
+    this.#values[At.variation] = INITIAL_RTT_MS / 2;
+    this.#values[At.latest] = INITIAL_RTT_MS;
+    this.#samples = 0;
   }
 
   get samples(): number {
@@ -41,16 +59,16 @@ export class RttEstimator {
 
   /** Smoothed round trip; the initial guess until the first sample. */
   get smoothedMs(): number {
-    return this.#values[0]!;
+    return this.#values[At.smoothed]!;
   }
 
   /** Mean deviation: the jitter of the statistics. */
   get variationMs(): number {
-    return this.#values[1]!;
+    return this.#values[At.variation]!;
   }
 
   get latestMs(): number {
-    return this.#values[2]!;
+    return this.#values[At.latest]!;
   }
 
   /** How long after sending a packet it is lost, once one sent later has been acked. */

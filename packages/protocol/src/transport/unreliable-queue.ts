@@ -18,21 +18,24 @@ import { WritableCallbacks } from './writable-callbacks.ts';
 
 const FRAGMENT_ID_BYTES = 2;
 
+/** Needed within one call of `write` only, in which nobody else is called, so one is enough for all. */
+const writer = new ByteWriter();
+
 /** See the head of the file. Keeps the sender's share of the channel's statistics. */
 export class UnreliableQueue {
   readonly #limits: ChannelLimits;
   readonly #statistics: MessageChannelStatistics;
   readonly #waiting: MessageQueue;
-  readonly #writer = new ByteWriter();
-  /** The message that is being written, and where in the store its next byte stands. */
+  /** The message that is being written in fragments, and where in the store its next byte stands. */
   readonly #bytes: ByteQueue;
   #position = 0;
   #length = 0;
-  /** Its next fragment; 0 = there is no such message. When anything left last, so the fragment before. */
+  /** Its next fragment; 0 = there is no such message. When the fragment before left. */
   #index = 0;
   readonly #leftAtMs = new Float64Array(1);
   #nextId = 0;
-  readonly #writable = new WritableCallbacks();
+  /** Made for the first who waits: most channels are never full. */
+  #writable: WritableCallbacks | undefined;
 
   constructor(limits: ChannelLimits, statistics: MessageChannelStatistics) {
     this.#limits = limits;
@@ -78,30 +81,30 @@ export class UnreliableQueue {
   /** Writes as much as fits into out[start, end), oldest first; returns its length. */
   write(nowMs: number, out: Uint8Array, start: number, end: number): number {
     this.see(nowMs);
-    this.#writer.reset(out, start, end);
+    writer.reset(out, start, end);
     let fits = true;
     while (fits && this.#statistics.queued > 0) fits = this.#writeRecord();
-    const length = this.#writer.position - start;
-    if (length > 0) this.#leftAtMs[0] = nowMs;
+    const length = writer.position - start;
+    if (length > 0 && this.#index > 0) this.#leftAtMs[0] = nowMs;
     this.#tellWritable();
     return length;
   }
 
   /** Calls once, when at most half of the queue is in use; never during this call. */
   onWritable(callback: () => void): void {
+    this.#writable ??= new WritableCallbacks();
     this.#writable.add(callback);
   }
 
   /** Nobody is told anything any more, nothing need be kept. */
   close(): void {
-    this.#writable.clear();
+    this.#writable?.clear();
     this.#waiting.clear();
     this.#bytes.clear();
   }
 
   /** Writes the oldest message, or its next fragment; false = it does not fit. */
   #writeRecord(): boolean {
-    const writer = this.#writer;
     const index = this.#index;
     const total = index > 0 ? this.#length : this.#waiting.firstBytes;
     const cut = total > FRAGMENT_BYTES;
@@ -109,14 +112,21 @@ export class UnreliableQueue {
     const last = index * FRAGMENT_BYTES + length === total;
     const idBytes = cut ? FRAGMENT_ID_BYTES : 0;
     if (headBytes(length, cut, index) + idBytes + length > writer.remaining) return false;
+    if (cut) this.#writeFragment(index, length, last);
+    else {
+      writeWholeHead(writer, length);
+      this.#waiting.takeTo(writer);
+    }
+    if (last) this.#settle(total);
+    return true;
+  }
+
+  #writeFragment(index: number, length: number, last: boolean): void {
     if (index === 0) this.#begin();
-    if (cut) writeFragmentHead(writer, length, this.#nextId++, index, last);
-    else writeWholeHead(writer, length);
+    writeFragmentHead(writer, length, this.#nextId++, index, last);
     this.#bytes.writeTo(writer, this.#position, length);
     this.#forget(length);
     this.#index = last ? 0 : index + 1;
-    if (last) this.#settle(total);
-    return true;
   }
 
   #begin(): void {
@@ -143,6 +153,7 @@ export class UnreliableQueue {
   }
 
   #tellWritable(): void {
-    if (!this.#writable.none) this.#writable.tell(() => hasRoom(this.#limits, this.#statistics));
+    if (this.#writable === undefined || this.#writable.none) return;
+    this.#writable.tell(() => hasRoom(this.#limits, this.#statistics));
   }
 }

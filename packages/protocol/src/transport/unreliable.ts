@@ -16,19 +16,21 @@ import {
 } from './message-channel.ts';
 import { UnreliableQueue } from './unreliable-queue.ts';
 
+/** The record at hand. Nobody else is called while it is looked at, so one is enough for all. */
+const reader = new ByteReader();
+const head = new RecordHead();
+
 /** See the head of the file. */
 export class UnreliableChannel implements MessageChannel {
   /** Nothing is resent, yet the rate is learned from what arrives. */
   readonly elicitsAck = true;
   readonly #limits: ChannelLimits;
   readonly #sink: MessageSink;
-  readonly #errors = new SinkErrors();
+  #errors: SinkErrors | undefined;
   readonly #statistics = emptyStatistics();
   readonly #queue: UnreliableQueue;
   /** Made for the first fragment: many channels never see any. */
   #fragments: FragmentRing | undefined;
-  readonly #reader = new ByteReader();
-  readonly #head = new RecordHead();
   readonly #fragmentsMax: number;
   #closed = false;
   /** The section that was read and waits for its commit. */
@@ -74,17 +76,19 @@ export class UnreliableChannel implements MessageChannel {
     this.#queue.see(nowMs);
     this.#begin(bytes, start, end, sequence);
     let wellFormed = start < end;
-    while (wellFormed && this.#reader.remaining > 0) wellFormed = this.#check();
+    reader.reset(bytes, start, end);
+    while (wellFormed && reader.remaining > 0) wellFormed = this.#check();
     if (wellFormed) return Verdict.accepted;
     this.#end = start;
     return Verdict.malformed;
   }
 
   commit(nowMs: number): void {
-    this.#begin(this.#bytes, this.#start, this.#end, this.#sequence);
-    while (this.#reader.remaining > 0 && !this.#closed) this.#take(nowMs);
+    const end = this.#end;
+    this.#fragments?.begin(this.#sequence);
+    for (let at = this.#start; at < end && !this.#closed; ) at = this.#take(nowMs, at, end);
     this.#end = this.#start;
-    this.#errors.release();
+    this.#errors?.release();
   }
 
   acked(): void {}
@@ -107,16 +111,14 @@ export class UnreliableChannel implements MessageChannel {
     this.#start = start;
     this.#end = end;
     this.#sequence = sequence;
-    this.#reader.reset(bytes, start, end);
     this.#fragments?.begin(sequence);
   }
 
   /** Walks over the next record; false = malformed. */
   #check(): boolean {
-    const head = this.#head;
-    if (!head.read(this.#reader, this.#fragmentsMax, true)) return false;
-    this.#reader.skip(head.length);
-    if (this.#reader.failed) return false;
+    if (!head.read(reader, this.#fragmentsMax, true)) return false;
+    reader.skip(head.length);
+    if (reader.failed) return false;
     if (head.index * FRAGMENT_BYTES + head.length > this.#limits.messageBytes) return false;
     return !head.fragment || this.#ring().check(head);
   }
@@ -129,20 +131,21 @@ export class UnreliableChannel implements MessageChannel {
     return this.#fragments;
   }
 
-  /** Delivers or keeps the next record of a section that was checked. */
-  #take(nowMs: number): void {
-    const head = this.#head;
-    head.read(this.#reader, this.#fragmentsMax, true);
-    const at = this.#reader.position;
-    this.#reader.skip(head.length);
+  /** Delivers or keeps the record at `at` of a section that was checked; returns where the next one is. */
+  #take(nowMs: number, at: number, end: number): number {
+    reader.reset(this.#bytes, at, end);
+    head.read(reader, this.#fragmentsMax, true);
+    const start = reader.position;
+    const next = start + head.length;
     if (!head.fragment) {
-      this.#deliver(this.#bytes, at, at + head.length, this.#sequence);
-      return;
+      this.#deliver(this.#bytes, start, next, this.#sequence);
+      return next;
     }
     const fragments = this.#ring();
-    if (fragments.keep(nowMs, head, this.#bytes, at)) {
+    if (fragments.keep(nowMs, head, this.#bytes, start)) {
       this.#deliver(fragments.bytes, fragments.start, fragments.end, fragments.order);
     }
+    return next;
   }
 
   #deliver(bytes: Uint8Array, start: number, end: number, order: number): void {
@@ -155,6 +158,7 @@ export class UnreliableChannel implements MessageChannel {
     try {
       this.#sink(bytes, start, end);
     } catch (error) {
+      this.#errors ??= new SinkErrors();
       this.#errors.keep(error);
     }
   }

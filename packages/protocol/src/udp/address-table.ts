@@ -1,8 +1,8 @@
 // Gives dgram's address strings opaque numbers. Strangers share a small ring of numbers that are good for one
 // batch; only held addresses take memory that lasts.
 
-import { isIPv6 } from 'node:net';
 import type { AddressBook } from '../wire/machine.ts';
+import { writeCountedHost, writeHost } from './host-bytes.ts';
 
 /** More than libuv hands over in one turn, so a number stays good until its batch is drained. */
 const STRANGERS = 256;
@@ -76,37 +76,14 @@ export class AddressTable implements AddressBook {
 
   /** One family byte, the host's 4 or 16 bytes, the port. */
   describe(address: number, out: Uint8Array, start: number): number {
-    const host = this.host(address);
     const port = this.port(address);
-    const parts = isIPv6(host) ? ipv6Groups(host) : host.split('.').map(Number);
-    const width = parts.length === 8 ? 2 : 1;
-    let at = start;
-    out[at++] = width === 2 ? 6 : 4;
-    for (const part of parts) {
-      if (width === 2) out[at++] = part >>> 8;
-      out[at++] = part;
-    }
-    out[at++] = port >>> 8;
-    out[at++] = port;
-    return at - start;
+    const at = start + writeHost(this.host(address), out, start);
+    out[at] = port >>> 8;
+    out[at + 1] = port;
+    return at + 2 - start;
   }
-}
 
-/** The eight groups of an IPv6 address; a zone after `%` is left out, an embedded IPv4 tail becomes two groups. */
-function ipv6Groups(host: string): number[] {
-  const [bare] = host.split('%') as [string];
-  const [head, tail] = bare.split('::').map((half) => (half === '' ? [] : half.split(':'))) as [
-    string[],
-    string[] | undefined,
-  ];
-  const groups = (half: string[]) =>
-    half.flatMap((group) => {
-      if (!group.includes('.')) return [Number.parseInt(group, 16)];
-      const [a, b, c, d] = group.split('.').map(Number) as [number, number, number, number];
-      return [(a << 8) | b, (c << 8) | d];
-    });
-  const left = groups(head);
-  const right = groups(tail ?? []);
-  const zeros = new Array<number>(Math.max(0, 8 - left.length - right.length)).fill(0);
-  return [...left, ...zeros, ...right].slice(0, 8);
+  describeHost(address: number, out: Uint8Array, start: number): number {
+    return writeCountedHost(this.host(address), out, start);
+  }
 }

@@ -1,8 +1,10 @@
 // DatagramSocket over node:dgram. A flush is polled into one arena and sent from there without callbacks; the
-// arena is used again once the socket's own queue is empty, which it nearly always is at once.
+// arena is used again once the socket's own queue is empty, which it nearly always is at once. Arena and incoming
+// datagrams lie in memory of the cryptography, so that nothing is copied to be sealed or opened.
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import type { MemoryRange, PacketMemory } from '../sodium/index.ts';
 import { TickwireError } from '../wire/errors.ts';
 import type { Destination, Machine } from '../wire/machine.ts';
 import { DATAGRAM_BYTES_MAX } from '../wire/packet.ts';
@@ -17,8 +19,11 @@ import type {
 /** A 100-byte datagram takes about 832 bytes of receive buffer: room for a burst of some thousands. */
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** Holds the flush of a thousand clients at 250 bytes each. */
-const ARENA_BYTES = 256 * 1024;
+/** Of a server: holds the flush of a thousand clients at 250 bytes each. */
+const SERVER_ARENA_BYTES = 256 * 1024;
+
+/** Of a socket that sends together with others: there may be hundreds, and each has one flush of one client. */
+const CLIENT_ARENA_BYTES = 16 * 1024;
 
 /** Datagrams that are built before the first of them is sent, at most. */
 const FLUSH_MAX = 1024;
@@ -33,6 +38,8 @@ export interface SocketOptions {
   /** 0 = any free port. Default 0. */
   readonly port?: number;
   readonly sink: DatagramSink;
+  /** Where datagrams are built and taken apart: `memory` of the process's SodiumCrypto. */
+  readonly memory: Pick<PacketMemory, 'receiveSlot' | 'release' | 'reserve'>;
   /**
    * Sends at the end of the turn of the event loop, together with all other sockets that were opened so: for processes
    * with many clients, where one datagram at a time would wake its receiver each time. Default false.
@@ -66,7 +73,7 @@ export function openSocket(options: SocketOptions): Promise<DatagramSocket> {
     });
     socket.bind(options.port ?? 0, host, () => {
       socket.removeAllListeners('error');
-      resolve(new DgramSocket(socket, options.sink, options.sendTogether ?? false));
+      resolve(new DgramSocket(socket, options));
     });
   });
 }
@@ -75,7 +82,7 @@ export function openSocket(options: SocketOptions): Promise<DatagramSocket> {
 const together: DgramSocket[] = [];
 
 function sendTogether(): void {
-  for (const socket of together.splice(0)) socket.sendFilled();
+  for (const socket of together.splice(0)) socket.endTurn();
 }
 
 class DgramSocket implements DatagramSocket {
@@ -96,8 +103,16 @@ class DgramSocket implements DatagramSocket {
   readonly #starts = new Int32Array(FLUSH_MAX);
   readonly #lengths = new Int32Array(FLUSH_MAX);
   readonly #tos = new Float64Array(FLUSH_MAX);
-  #arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
+  readonly #memory: SocketOptions['memory'];
+  readonly #arenaBytes: number;
+  /** The first arena's memory; undefined = there was none left, and it is a plain one. */
+  readonly #reserved: MemoryRange | undefined;
+  readonly #firstArena: Uint8Array;
+  #arena: Uint8Array;
   readonly #together: boolean;
+  /** Whether it is in the list of those that send at the end of the turn. */
+  #waits = false;
+  #draining = false;
   /** Datagrams in the arena that are not sent yet. */
   #filled = 0;
   #arenaAt = 0;
@@ -106,10 +121,15 @@ class DgramSocket implements DatagramSocket {
   #inBatch = false;
   #closed = false;
 
-  constructor(socket: Socket, sink: DatagramSink, together: boolean) {
+  constructor(socket: Socket, { sink, memory, sendTogether = false }: SocketOptions) {
     this.#socket = socket;
-    this.#together = together;
+    this.#together = sendTogether;
     this.#sink = sink;
+    this.#memory = memory;
+    this.#arenaBytes = sendTogether ? CLIENT_ARENA_BYTES : SERVER_ARENA_BYTES;
+    this.#reserved = memory.reserve(this.#arenaBytes);
+    this.#firstArena = this.#reserved?.bytes ?? new Uint8Array(this.#arenaBytes);
+    this.#arena = this.#firstArena;
     const { address, port, family } = socket.address();
     this.address = { host: address, port, family: family === 'IPv6' ? 6 : 4 };
     this.receiveBufferBytes = socket.getRecvBufferSize();
@@ -126,8 +146,23 @@ class DgramSocket implements DatagramSocket {
   }
 
   drain(nowMs: number, machine: Machine): void {
+    // User code that runs while a datagram is built may ask for a drain. The one under way is it, and the place of the
+    // datagram is taken.
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      this.#fillAndSend(nowMs, machine);
+    } finally {
+      this.#draining = false;
+    }
+    if (this.#filled === 0 || this.#waits) return;
+    this.#waits = true;
+    if (together.push(this) === 1) setImmediate(sendTogether);
+  }
+
+  #fillAndSend(nowMs: number, machine: Machine): void {
     while (!this.#closed && this.#fill(nowMs, machine)) {
-      if (this.#together) break;
+      if (this.#together && this.#hasRoom) return;
       this.sendFilled();
     }
   }
@@ -142,7 +177,13 @@ class DgramSocket implements DatagramSocket {
     for (let i = 0; i < count; i++) {
       this.#send(this.#starts[i]!, this.#lengths[i]!, this.#tos[i]!);
     }
-    if (this.#queueEmpty()) this.#arenaAt = 0;
+    if (this.#queueEmpty()) this.#restart();
+  }
+
+  /** Sends what was kept back for the end of the turn. For this file only. */
+  endTurn(): void {
+    this.#waits = false;
+    this.sendFilled();
   }
 
   close(): Promise<void> {
@@ -150,7 +191,10 @@ class DgramSocket implements DatagramSocket {
     this.sendFilled();
     this.#closed = true;
     return new Promise((resolve) => {
-      this.#socket.close(() => resolve());
+      this.#socket.close(() => {
+        if (this.#reserved !== undefined) this.#memory.release(this.#reserved);
+        resolve();
+      });
     });
   }
 
@@ -160,8 +204,8 @@ class DgramSocket implements DatagramSocket {
    */
   #fill(nowMs: number, machine: Machine): boolean {
     const before = this.#filled;
-    if (before === 0 && this.#arenaAt + DATAGRAM_BYTES_MAX > ARENA_BYTES) this.#renewArena();
-    while (this.#filled < FLUSH_MAX && this.#arenaAt + DATAGRAM_BYTES_MAX <= ARENA_BYTES) {
+    if (before === 0 && !this.#hasRoom) this.#renewArena();
+    while (this.#hasRoom) {
       const length = machine.poll(nowMs, this.#arena, this.#arenaAt, this.#to);
       if (length === 0) break;
       this.#starts[this.#filled] = this.#arenaAt;
@@ -169,10 +213,12 @@ class DgramSocket implements DatagramSocket {
       this.#tos[this.#filled++] = this.#to.address;
       this.#arenaAt += length;
     }
-    if (this.#together && before === 0 && this.#filled > 0) {
-      if (together.push(this) === 1) setImmediate(sendTogether);
-    }
     return this.#filled > before;
+  }
+
+  /** Whether one more datagram can be built, however long. */
+  get #hasRoom(): boolean {
+    return this.#filled < FLUSH_MAX && this.#arenaAt + DATAGRAM_BYTES_MAX <= this.#arenaBytes;
   }
 
   #send(start: number, length: number, to: number): void {
@@ -193,13 +239,20 @@ class DgramSocket implements DatagramSocket {
   /** The arena is full: reuse it if nothing of it waits in the socket, else lend it to the system. */
   #renewArena(): void {
     // With all arenas lent, what was in this one has been dropped.
-    if (this.#arenasLent >= ARENAS_MAX || this.#queueEmpty()) {
-      this.#arenaAt = 0;
+    if (this.#queueEmpty()) {
+      this.#restart();
       return;
     }
-    this.#arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
     this.#arenaAt = 0;
+    if (this.#arenasLent >= ARENAS_MAX) return;
+    this.#arena = new Uint8Array(this.#arenaBytes);
     this.#arenasLent++;
+  }
+
+  /** The system has let go of all arenas: back to the start of the first. */
+  #restart(): void {
+    this.#arena = this.#firstArena;
+    this.#arenaAt = 0;
   }
 
   #queueEmpty(): boolean {
@@ -219,10 +272,18 @@ class DgramSocket implements DatagramSocket {
     this.statistics.bytesIn += bytes.length;
     const address = this.addresses.lookup(from.address, from.port);
     try {
-      this.#sink.datagram(this.#batchMs, bytes, 0, bytes.length, address);
+      this.#sink.datagram(this.#batchMs, this.#slotted(bytes), 0, bytes.length, address);
     } catch (error) {
       this.#fail(error as Error, true);
     }
+  }
+
+  /** The datagram in the receive slot; where it is, when it is too long to be one of ours. */
+  #slotted(bytes: Buffer): Uint8Array {
+    const slot = this.#memory.receiveSlot;
+    if (bytes.length > slot.length) return bytes;
+    slot.set(bytes);
+    return slot;
   }
 
   readonly #endBatch = (): void => {

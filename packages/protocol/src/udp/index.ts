@@ -1,4 +1,5 @@
 // '@tickwire/protocol/udp': the only place in the protocol that opens sockets, reads clocks and sets timers.
+export { loadCrypto, type MemoryRange, type PacketMemory, SodiumCrypto } from '../sodium/index.ts';
 export type {
   DatagramSink,
   DatagramSocket,
@@ -6,6 +7,12 @@ export type {
   SocketStatistics,
 } from './datagram-socket.ts';
 export { openSocket, type SocketOptions } from './dgram-socket.ts';
+export { type KeyText, readKey, stretchPassword } from './key-options.ts';
 export { type DriverOptions, MachineDriver } from './machine-driver.ts';
-export { nodeCrypto } from './node-crypto.ts';
-export { checkOptions, checkWhole, type OptionNames, tuningNames } from './shell-options.ts';
+export {
+  checkNames,
+  checkOptions,
+  checkWhole,
+  type OptionNames,
+  tuningNames,
+} from './shell-options.ts';

@@ -3,12 +3,14 @@
 
 import type { Machine } from '../wire/machine.ts';
 import type { DatagramSocket } from './datagram-socket.ts';
-import { openSocket } from './dgram-socket.ts';
+import { openSocket, type SocketOptions } from './dgram-socket.ts';
 
 /** Options of {@link MachineDriver.open}. */
 export interface DriverOptions {
   readonly host?: string;
   readonly port?: number;
+  /** See {@link SocketOptions.memory}. */
+  readonly memory: SocketOptions['memory'];
   /** See {@link SocketOptions.sendTogether}. */
   readonly sendTogether?: boolean;
   /** Called with socket errors and with anything thrown out of the machine; the driver goes on. */
@@ -42,10 +44,11 @@ export class MachineDriver {
   /** Binds a socket; `attach` then gives it a machine. */
   static async open(options: DriverOptions): Promise<MachineDriver> {
     let driver: MachineDriver | undefined;
-    const { host, port, sendTogether = false, onError } = options;
+    const { host, port, memory, sendTogether = false, onError } = options;
     const socket = await openSocket({
       ...(host !== undefined && { host }),
       ...(port !== undefined && { port }),
+      memory,
       sendTogether,
       sink: {
         datagram: (nowMs, bytes, start, end, from) => {

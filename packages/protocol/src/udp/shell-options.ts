@@ -14,6 +14,7 @@ export const tuningNames = {
   keepAliveMs: true,
   rate: true,
   probePathMtu: true,
+  rotateAfterPackets: true,
 } satisfies OptionNames<ConnectionTuning>;
 
 const rateNames = {
@@ -51,7 +52,12 @@ export function checkWhole(
   );
 }
 
-function checkNames(call: string, options: object, known: Readonly<Record<string, true>>): void {
+/** Throws 'option-invalid' for the first of `options` that is not `known`. */
+export function checkNames(
+  call: string,
+  options: object,
+  known: Readonly<Record<string, true>>,
+): void {
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue;
     const names = Object.keys(known).join(', ');

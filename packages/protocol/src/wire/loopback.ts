@@ -17,6 +17,9 @@ export const loopbackAddresses: AddressBook = {
     out[start] = address;
     return 1;
   },
+  describeHost(address, out, start) {
+    return loopbackAddresses.describe(address, out, start);
+  },
   hold: (address) => address,
   release() {},
 };

@@ -28,6 +28,11 @@ export interface Machine {
 export interface AddressBook {
   /** Writes the address (family, host, port) as at most {@link ADDRESS_BYTES_MAX} bytes; returns how many. */
   describe(address: number, out: Uint8Array, start: number): number;
+  /**
+   * Writes who is counted as one, for limits per address: the host without its port, IPv6 by its /64, as at most
+   * {@link HOST_BYTES_MAX} bytes. Returns how many.
+   */
+  describeHost(address: number, out: Uint8Array, start: number): number;
   /** Keeps the address; returns its lasting number, which later datagrams from there carry as well. */
   hold(address: number): number;
   /** Lets go of a held number. */
@@ -36,3 +41,6 @@ export interface AddressBook {
 
 /** IPv6 host, port and a family byte: the longest form of {@link AddressBook.describe}. */
 export const ADDRESS_BYTES_MAX = 19;
+
+/** Half an IPv6 host and a family byte: the longest form of {@link AddressBook.describeHost}. */
+export const HOST_BYTES_MAX = 9;

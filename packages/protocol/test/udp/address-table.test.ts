@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AddressTable } from '../../src/udp/address-table.ts';
-import { ADDRESS_BYTES_MAX } from '../../src/wire/machine.ts';
+import { ADDRESS_BYTES_MAX, HOST_BYTES_MAX } from '../../src/wire/machine.ts';
 
 const STRANGERS = 256;
 
@@ -169,5 +169,53 @@ describe('describe', () => {
     const [a, b] = [new Uint8Array(ADDRESS_BYTES_MAX), new Uint8Array(ADDRESS_BYTES_MAX)];
     expect(table.describe(stranger, a, 0)).toBe(table.describe(held, b, 0));
     expect(a).toEqual(b);
+  });
+});
+
+describe('describeHost', () => {
+  function counted(host: string, port = 1): number[] {
+    const table = new AddressTable();
+    const out = new Uint8Array(3 + HOST_BYTES_MAX + 1).fill(0xaa);
+    const length = table.describeHost(table.lookup(host, port), out, 3);
+    expect(length).toBeLessThanOrEqual(HOST_BYTES_MAX);
+    expect([...out.subarray(0, 3), out[3 + length]]).toEqual([0xaa, 0xaa, 0xaa, 0xaa]);
+    return [...out.subarray(3, 3 + length)];
+  }
+
+  test('IPv4: family and all of it, whatever the port', () => {
+    expect(counted('192.168.0.255', 1)).toEqual([4, 192, 168, 0, 255]);
+    expect(counted('192.168.0.255', 2)).toEqual(counted('192.168.0.255', 1));
+    expect(counted('192.168.0.254')).not.toEqual(counted('192.168.0.255'));
+  });
+
+  test('IPv6: family and the first half', () => {
+    expect(counted('2001:db8:1:2:3:4:5:6')).toEqual([6, 0x20, 1, 0x0d, 0xb8, 0, 1, 0, 2]);
+    expect(counted('2001:db8:1:2::9%eth0', 9)).toEqual(counted('2001:db8:1:2:3:4:5:6'));
+    expect(counted('2001:db8:1:3::9')).not.toEqual(counted('2001:db8:1:2::9'));
+  });
+
+  test.each(['::ffff:10.0.200.7', '::ffff:a00:c807', '0:0:0:0:0:ffff:10.0.200.7'])(
+    'IPv4 mapped into IPv6 is IPv4: %s',
+    (host) => expect(counted(host)).toEqual([4, 10, 0, 200, 7]),
+  );
+
+  test.each(['::10.0.200.7', '::fffe:10.0.200.7', '1::ffff:10.0.200.7', '64:ff9b::10.0.200.7'])(
+    'what only looks like it is IPv6: %s',
+    (host) => {
+      expect(counted(host)).toHaveLength(HOST_BYTES_MAX);
+      expect(counted(host)[0]).toBe(6);
+    },
+  );
+
+  test('any IPv6 address: the first half of its description, and no trace of the one before', () => {
+    fc.assert(
+      fc.property(fc.ipV6(), fc.ipV4(), (host, four) => {
+        counted(four);
+        const whole = described(host, 1);
+        const mapped = whole.slice(1, 13).join() === '0,0,0,0,0,0,0,0,0,0,255,255';
+        expect(counted(host)).toEqual(mapped ? [4, ...whole.slice(13, 17)] : whole.slice(0, 9));
+        expect(counted(four)).toEqual(described(four, 1).slice(0, 5));
+      }),
+    );
   });
 });

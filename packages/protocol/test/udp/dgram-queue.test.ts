@@ -3,14 +3,18 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { DatagramSocket } from '../../src/udp/datagram-socket.ts';
-import { openSocket } from '../../src/udp/dgram-socket.ts';
+import { openSocket, type SocketOptions } from '../../src/udp/dgram-socket.ts';
 import type { Destination, Machine } from '../../src/wire/machine.ts';
+import { DATAGRAM_BYTES_MAX } from '../../src/wire/packet.ts';
 
 const ARENA_BYTES = 256 * 1024;
 const ARENAS_MAX = 16;
 const LENGTH = 1000;
 /** So many datagrams of LENGTH fill an arena: it must have room for the longest. */
-const PER_ARENA = Math.floor((ARENA_BYTES - 1200) / LENGTH) + 1;
+const PER_ARENA = Math.floor((ARENA_BYTES - DATAGRAM_BYTES_MAX) / LENGTH) + 1;
+/** Of a socket that sends together with others. */
+const CLIENT_ARENA_BYTES = 16 * 1024;
+const PER_CLIENT_ARENA = Math.floor((CLIENT_ARENA_BYTES - DATAGRAM_BYTES_MAX) / LENGTH) + 1;
 
 interface Sent {
   readonly arena: Uint8Array;
@@ -71,9 +75,30 @@ afterEach(() => {
 
 const sink = { datagram: () => {}, batchEnd: () => {}, failed: vi.fn() };
 
-async function open(together = false): Promise<{ socket: DatagramSocket; fake: FakeSocket }> {
+/** Memory for one arena of any size, or for none. */
+function memoryOf(ranges: number): SocketOptions['memory'] & { lent: Uint8Array[] } {
+  const lent: Uint8Array[] = [];
+  return {
+    lent,
+    receiveSlot: new Uint8Array(DATAGRAM_BYTES_MAX),
+    reserve(sizeBytes) {
+      if (lent.length === ranges) return undefined;
+      const bytes = new Uint8Array(sizeBytes);
+      lent.push(bytes);
+      return { bytes };
+    },
+    release({ bytes }) {
+      lent.splice(lent.indexOf(bytes), 1);
+    },
+  };
+}
+
+async function open(
+  together = false,
+  memory = memoryOf(1),
+): Promise<{ socket: DatagramSocket; fake: FakeSocket }> {
   sink.failed.mockClear();
-  const socket = await openSocket({ sink, sendTogether: together });
+  const socket = await openSocket({ sink, memory, sendTogether: together });
   return { socket, fake: fakes.at(-1)! };
 }
 
@@ -207,16 +232,63 @@ test('sendTogether: nothing leaves before the end of the turn, then all of it, s
   expect([a.fake.sent.length, b.fake.sent.length]).toEqual([7, 3]);
 });
 
-test('sendTogether: what does not fit in the arena stays with the machine', async () => {
+test('sendTogether: a full arena leaves at once, the rest at the end of the turn', async () => {
   const { socket, fake } = await open(true);
-  const source = new Source(PER_ARENA + 5, socket.resolve('10.0.0.1', 5000));
-  socket.drain(0, source);
-  socket.drain(0, source);
+  const count = 3 * PER_CLIENT_ARENA + 2;
+  flush(socket, count);
+  expect(fake.sent).toHaveLength(3 * PER_CLIENT_ARENA);
+  flush(socket, 1);
   await new Promise(setImmediate);
+  expect(fake.sent).toHaveLength(count + 1);
+  expect(new Set(fake.sent.map(({ arena }) => arena)).size).toBe(1);
+  flush(socket, 1);
+  expect(fake.sent).toHaveLength(count + 1);
+  await new Promise(setImmediate);
+  expect(fake.sent).toHaveLength(count + 2);
+});
+
+test.each([
+  [false, ARENA_BYTES],
+  [true, CLIENT_ARENA_BYTES],
+])(
+  'the arena is memory of the cryptography, given back at close; together: %s',
+  async (together, sizeBytes) => {
+    const memory = memoryOf(1);
+    const { socket, fake } = await open(together, memory);
+    const arena = memory.lent[0]!;
+    expect(arena).toHaveLength(sizeBytes);
+    flush(socket, 1);
+    await new Promise(setImmediate);
+    expect(fake.sent[0]!.arena).toBe(arena);
+    await socket.close();
+    expect(memory.lent).toEqual([]);
+    await socket.close();
+    expect(memory.lent).toEqual([]);
+  },
+);
+
+test('without memory left, the arena is a plain one', async () => {
+  const memory = memoryOf(0);
+  const { socket, fake } = await open(false, memory);
+  flush(socket, PER_ARENA);
   expect(fake.sent).toHaveLength(PER_ARENA);
-  socket.drain(0, source);
-  await new Promise(setImmediate);
-  expect(fake.sent).toHaveLength(PER_ARENA + 5);
+  expectIntact(fake.sent);
+  await socket.close();
+  expect(memory.lent).toEqual([]);
+});
+
+test('arenas after the first are plain ones; with the queue empty, the first is used again', async () => {
+  const memory = memoryOf(16);
+  const { socket, fake } = await open(false, memory);
+  fake.full = true;
+  flush(socket, 3 * PER_ARENA);
+  expect(memory.lent).toHaveLength(1);
+  expect(fake.sent.filter(({ arena }) => arena === memory.lent[0])).toHaveLength(PER_ARENA);
+  fake.full = false;
+  fake.queued = 0;
+  flush(socket, 1);
+  flush(socket, 1);
+  expect(fake.sent.at(-1)!.arena).toBe(memory.lent[0]);
 });
 
 test('closing sends what was filled in, and nothing after', async () => {
@@ -233,9 +305,12 @@ test('closing sends what was filled in, and nothing after', async () => {
 test('datagrams of one turn share a time, and end with one batchEnd; none comes after close', async () => {
   const times: number[] = [];
   let ends = 0;
+  const memory = memoryOf(1);
   const socket = await openSocket({
+    memory,
     sink: {
       datagram: (nowMs, bytes, start, end, from) => {
+        expect(bytes).toBe(memory.receiveSlot);
         times.push(nowMs);
         expect([...bytes.subarray(start, end)]).toEqual([1, 2]);
         expect(socket.describe(from)).toEqual({ host: '10.0.0.3', port: 77 });
@@ -264,6 +339,7 @@ test('a throw out of the sink is reported as fatal, and the next datagram is tak
   const failed = vi.fn();
   let taken = 0;
   await openSocket({
+    memory: memoryOf(1),
     sink: {
       datagram: () => {
         if (taken++ === 0) throw new Error('planted');
@@ -276,4 +352,32 @@ test('a throw out of the sink is reported as fatal, and the next datagram is tak
   for (let i = 0; i < 2; i++) fake.emit('message', Buffer.from([1]), { address: '::1', port: 1 });
   expect(taken).toBe(2);
   expect(failed.mock.calls).toEqual([[expect.objectContaining({ message: 'planted' }), true]]);
+});
+
+test('a datagram goes into the receive slot as long as it fits; a longer one is passed on as it is', async () => {
+  const memory = memoryOf(1);
+  const seen: { bytes: Uint8Array; start: number; end: number }[] = [];
+  await openSocket({
+    memory,
+    sink: {
+      datagram: (_nowMs, bytes, start, end) => seen.push({ bytes, start, end }),
+      batchEnd: () => {},
+      failed: (error) => expect.fail(error.message),
+    },
+  });
+  const fake = fakes.at(-1)!;
+  const from = { address: '10.0.0.3', port: 77 };
+  const longest = Buffer.alloc(DATAGRAM_BYTES_MAX, 1);
+  const longer = Buffer.alloc(DATAGRAM_BYTES_MAX + 1, 2);
+  fake.emit('message', Buffer.alloc(0), from);
+  fake.emit('message', longest, from);
+  fake.emit('message', longer, from);
+  const { receiveSlot } = memory;
+  expect(seen).toEqual([
+    { bytes: receiveSlot, start: 0, end: 0 },
+    { bytes: receiveSlot, start: 0, end: DATAGRAM_BYTES_MAX },
+    { bytes: longer, start: 0, end: DATAGRAM_BYTES_MAX + 1 },
+  ]);
+  expect(seen[1]!.bytes).toBe(receiveSlot);
+  expect(receiveSlot.every((byte) => byte === 1)).toBe(true);
 });

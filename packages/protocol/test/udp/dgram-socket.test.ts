@@ -1,8 +1,11 @@
 // DgramSocket over real loopback sockets.
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { loadCrypto } from '../../src/sodium/index.ts';
 import type { DatagramSocket } from '../../src/udp/datagram-socket.ts';
 import { openSocket, type SocketOptions } from '../../src/udp/dgram-socket.ts';
 import type { Destination, Machine } from '../../src/wire/machine.ts';
+
+const { memory } = await loadCrypto();
 
 interface Received {
   readonly bytes: number[];
@@ -16,11 +19,12 @@ interface Peer {
   has(count: number): Promise<void>;
 }
 
-async function open(options: Omit<SocketOptions, 'sink'> = {}): Promise<Peer> {
+async function open(options: Omit<SocketOptions, 'memory' | 'sink'> = {}): Promise<Peer> {
   const received: Received[] = [];
   let waiting: { count: number; resolve: () => void } | undefined;
   const socket: DatagramSocket = await openSocket({
     host: '127.0.0.1',
+    memory,
     ...options,
     sink: {
       datagram: (_nowMs, bytes, start, end, from) => {
@@ -87,4 +91,33 @@ test('a port that is taken is refused, with the place named', async () => {
     code: 'bind-failed',
     message: expect.stringContaining(`127.0.0.1 port ${port}`),
   });
+});
+
+test('hundreds of sockets: memory is given back when they close', async () => {
+  const before = memory.freeBytes;
+  for (let round = 0; round < 3; round++) {
+    const sink = { datagram() {}, batchEnd() {}, failed() {} };
+    const options = { host: '127.0.0.1', memory, sink, sendTogether: true };
+    const sockets = await Promise.all(Array.from({ length: 300 }, () => openSocket(options)));
+    expect(memory.freeBytes).toBe(0);
+    await Promise.all(sockets.map((socket) => socket.close()));
+    expect(memory.freeBytes).toBe(before);
+  }
+});
+
+test('a drain that user code asks for while a datagram is built leaves it whole', async () => {
+  const [a, b] = [await open(), await open()];
+  const { host, port } = b.socket.address;
+  const to = a.socket.resolve(host, port);
+  const machine = source([[1], [2], [3]], to);
+  const poll = machine.poll.bind(machine);
+  let inner = 0;
+  machine.poll = (nowMs, out, start, destination) => {
+    const length = poll(nowMs, out, start, destination);
+    if (inner++ === 0) a.socket.drain(nowMs, machine);
+    return length;
+  };
+  a.socket.drain(0, machine);
+  await b.has(3);
+  expect(b.received.map(({ bytes }) => bytes)).toEqual([[1], [2], [3]]);
 });

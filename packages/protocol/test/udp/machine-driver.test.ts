@@ -1,6 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { loadCrypto } from '../../src/sodium/index.ts';
 import { MachineDriver } from '../../src/udp/machine-driver.ts';
 import type { Destination, Machine } from '../../src/wire/machine.ts';
+
+const { memory } = await loadCrypto();
 
 /** Wakes when told to, notes what happens, and can be made to throw. */
 class Probe implements Machine {
@@ -54,6 +57,7 @@ async function open(probe: Probe, onPump?: (busyMs: number) => void) {
   const errors: string[] = [];
   const driver = await MachineDriver.open({
     host: '127.0.0.1',
+    memory,
     onError: (error) => errors.push(error.message),
     ...(onPump === undefined ? {} : { onPump }),
   });

@@ -1,0 +1,122 @@
+// How much a server takes from those who are, or want to be, its clients: options, their defaults and why, checked once.
+//
+// What is above a limit is dropped and counted, and no answer tells so. A client repeats its request and its proof
+// every 200 ms for 5 s, so one that is dropped for a moment connects a moment later. With the defaults 64 players join
+// from behind one address within 2 s: 32 at once, then 16 a second.
+
+import { checkRateLimit, type RateLimit, TickwireError } from '@tickwire/protocol';
+
+/** A rate as an option: what is left out is the default; a burst left out stays in proportion to the rate. */
+export interface RateLimitOptions {
+  /** Above 0 up to 10^9. */
+  readonly perSecond?: number;
+  /** So many at once after a rest, from 1 to 10^9. */
+  readonly burst?: number;
+}
+
+/** What may be set; all rates are per second. */
+export interface LimitOptions {
+  /**
+   * New connections from one proven address, IPv6 by /64. Default 16, burst 32: in the 5 s that a half-open slot lives
+   * one address takes 112 of them at most, so half of the default `halfOpen` is left to others.
+   */
+  readonly connectionsPerAddress?: RateLimitOptions;
+  /**
+   * New connections in total. Default 200, burst 64: key agreement takes some 0.3 ms each, so 6 % of a core; and with
+   * the default above, never more than 464 addresses are in debt at once, fewer than the table of addresses has room
+   * for.
+   */
+  readonly connections?: RateLimitOptions;
+  /**
+   * Slots whose client is proven, and not yet connected; a whole number from 1 to 65535. Default 256, or all slots if
+   * there are fewer: more than `connections` lets in at once, and a quarter of the default slots.
+   */
+  readonly halfOpen?: number;
+  /** Packets from one connection. Default 10000, burst 20000: ten a millisecond, far more than any game sends. */
+  readonly packets?: RateLimitOptions;
+  /**
+   * Requests answered, half of them for those who ask again. Default 5000, burst 1000: a fifth of a second's worth, as
+   * clients ask again after that time.
+   */
+  readonly requests?: RateLimitOptions;
+  /**
+   * Refusals told to strangers, and as many again to addresses that have returned a cookie. Default 100, burst 100: who
+   * is not told just waits longer before giving up.
+   */
+  readonly refusals?: RateLimitOptions;
+  /** Messages from one connection in one channel. Default 10000, burst 20000, as for packets. */
+  readonly messages?: RateLimitOptions;
+}
+
+/** {@link LimitOptions}, complete and checked. */
+export interface Limits {
+  readonly connectionsPerAddress: RateLimit;
+  readonly connections: RateLimit;
+  readonly halfOpen: number;
+  readonly packets: RateLimit;
+  readonly requests: RateLimit;
+  readonly refusals: RateLimit;
+  readonly messages: RateLimit;
+}
+
+/** Why they are these stands at {@link LimitOptions}. */
+const DEFAULTS: Limits = {
+  connectionsPerAddress: { perSecond: 16, burst: 32 },
+  connections: { perSecond: 200, burst: 64 },
+  halfOpen: 256,
+  packets: { perSecond: 10_000, burst: 20_000 },
+  requests: { perSecond: 5000, burst: 1000 },
+  refusals: { perSecond: 100, burst: 100 },
+  messages: { perSecond: 10_000, burst: 20_000 },
+};
+
+/** What a bucket holds at most. */
+const BURST_MAX = 1e9;
+/** What slot numbers allow. */
+const HALF_OPEN_MAX = 65_535;
+
+/**
+ * Checks and completes the options; `slots` = connections that the server has room for. Throws 'option-invalid', naming
+ * the option.
+ */
+export function resolveLimits(options: LimitOptions, slots: number): Limits {
+  checkNames('limits', options, DEFAULTS);
+  return {
+    connectionsPerAddress: resolveLimit('connectionsPerAddress', options),
+    connections: resolveLimit('connections', options),
+    halfOpen: Math.min(resolveHalfOpen(options.halfOpen), slots),
+    packets: resolveLimit('packets', options),
+    requests: resolveLimit('requests', options),
+    refusals: resolveLimit('refusals', options),
+    messages: resolveLimit('messages', options),
+  };
+}
+
+function resolveLimit(name: Exclude<keyof Limits, 'halfOpen'>, options: LimitOptions): RateLimit {
+  const usual = DEFAULTS[name];
+  const given = options[name] ?? {};
+  checkNames(`limits.${name}`, given, usual);
+  const { perSecond = usual.perSecond } = given;
+  const { burst = proportional(perSecond, usual) } = given;
+  return checkRateLimit(`limits.${name}`, { perSecond, burst });
+}
+
+/** The usual burst for that rate, as far as it is one. */
+function proportional(perSecond: number, usual: RateLimit): number {
+  return Math.min(BURST_MAX, Math.max(1, (perSecond * usual.burst) / usual.perSecond));
+}
+
+function resolveHalfOpen(value: number = DEFAULTS.halfOpen): number {
+  if (Number.isInteger(value) && value >= 1 && value <= HALF_OPEN_MAX) return value;
+  const want = `give a whole number from 1 to ${HALF_OPEN_MAX}`;
+  throw new TickwireError('option-invalid', `limits.halfOpen is ${value}; ${want}`);
+}
+
+/** An option that is misspelt would have no effect, silently. */
+function checkNames(of: string, options: object, known: object): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(known, name)) continue;
+    const names = Object.keys(known).join(', ');
+    throw new TickwireError('option-invalid', `${of} has no option '${name}'; it has ${names}`);
+  }
+}
