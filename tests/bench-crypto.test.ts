@@ -31,6 +31,8 @@ function round({ refuse = 0.5, forged = 0.5, sealUs = 0.6, dgramUs = 4, ...given
     requestAboveLimit: 0.5,
     wrongCookie: 2,
     repeatedProof: 3,
+    repeatedProofAt1000: 3,
+    repeatedProofAt8000: 3,
     wrongCredential: 100,
     nobody: 0.2,
   };

@@ -329,10 +329,18 @@ describe('strangers', () => {
       return `${reason} ${text}`;
     };
     expect(told(4, credential)).toBe('token-used ');
-    expect(told(5, { ...credential, secret })).toBe('token-invalid ');
-    expect(told(6, { way: Way.token, secret, sealed: new Uint8Array(200) })).toBe('token-invalid ');
-    expect(told(7, { way: Way.resume, id: keys.id, secret })).toBe('resume-invalid ');
-    expect(told(8, { way: Way.resume, id: secret.slice(0, 16), secret })).toBe('resume-invalid ');
+    expect(told(5, { ...credential, secret })).toBe(
+      'token-invalid damaged, or not sealed for this server',
+    );
+    expect(told(6, { way: Way.token, secret, sealed: new Uint8Array(200) })).toBe(
+      'token-invalid damaged, or not sealed for this server',
+    );
+    expect(told(7, { way: Way.resume, id: keys.id, secret })).toBe(
+      'resume-invalid too late, used before, or left: connect anew',
+    );
+    expect(told(8, { way: Way.resume, id: secret.slice(0, 16), secret })).toBe(
+      'resume-invalid too late, used before, or left: connect anew',
+    );
   });
 
   it('no datagram throws, in any state of the handshake', () => {
@@ -1496,12 +1504,16 @@ describe('credentials', () => {
     const shown = (bytes: Uint8Array) =>
       venue.wire.some((datagram) => Buffer.from(datagram.bytes).includes(Buffer.from(bytes)));
     expect([shown(first.secret), shown(first.id)]).toEqual([false, false]);
-    expect(venue.refusal(resume({ ...first, secret: NONSENSE }))).toBe('end resume-invalid');
+    expect(venue.refusal(resume({ ...first, secret: NONSENSE }))).toBe(
+      'end resume-invalid too late, used before, or left: connect anew',
+    );
     expect(ann.told).toEqual(['connected']);
     const again = venue.joined(resume(first));
     expect([venue.told.at(-1), ann.told.at(-1)]).toEqual(['1 resumed', 'end replaced']);
     // The first is void, and nobody is put out by a try with it.
-    expect(venue.refusal(resume(first))).toBe('end resume-invalid');
+    expect(venue.refusal(resume(first))).toBe(
+      'end resume-invalid too late, used before, or left: connect anew',
+    );
     expect(again.told).toEqual(['connected']);
     const second = again.client.resumeState()!;
     expect(hex(second.secret)).not.toBe(hex(first.secret));
@@ -1512,7 +1524,9 @@ describe('credentials', () => {
     venue.exchange.pass(500);
     expect(venue.told.at(-1)).toBe('1 end closed');
     for (const state of [first, second, last]) {
-      expect(venue.refusal(resume(state))).toBe('end resume-invalid');
+      expect(venue.refusal(resume(state))).toBe(
+        'end resume-invalid too late, used before, or left: connect anew',
+      );
     }
     expect(venue.told.filter((what) => what === '1 resumed').length).toBe(2);
   });

@@ -8,6 +8,9 @@ import type { Said } from './state-tables.ts';
 const COOKIE_AT = 40;
 const CREDENTIAL_AT = 95;
 
+const RIVAL_HEARD = 'data, but the id that it came with is void by now';
+const RIVAL_UNHEARD = "data, and its session is another place's that has acked nothing";
+
 function hear(scene: PlaceScene, bytes: Uint8Array, from = OWNER): Said[] {
   scene.hear(bytes, from);
   return scene.says();
@@ -47,12 +50,13 @@ function answerOrNot(scene: PlaceScene, yes: boolean): Said[] | undefined {
   return scene.says();
 }
 
-/** Somebody else resumes what the owner is about to resume, and is sooner; then the owner's data. */
-function lateData(scene: PlaceScene, state: string): Said[] | undefined {
+/** Somebody else resumes what the owner is about to resume, is sooner, and acks or not; then the owner's data. */
+function lateData(scene: PlaceScene, state: string, acks: boolean): Said[] | undefined {
   if (state !== 'half-open') return undefined;
   const sooner = scene.guest(OTHER, scene.earlierState);
-  hear(scene, scene.admit(sooner), OTHER);
-  return hear(scene, scene.dataOf(scene.owner));
+  scene.tell(sooner, hear(scene, scene.admit(sooner), OTHER));
+  if (acks) hear(scene, scene.dataOf(sooner), OTHER);
+  return hear(scene, scene.dataOf(scene.owner)).filter(({ to }) => to !== OTHER);
 }
 
 function resumedElsewhere(scene: PlaceScene): Said[] | undefined {
@@ -66,7 +70,7 @@ export const placeDrivers: Drivers<PlaceScene> = {
   build(state, event) {
     const closer = event.startsWith('close heard') ? 'heard' : 'said';
     const scarce = { connections: { perSecond: 1e-6, burst: 1 } };
-    const resumes = event === "data, but its session is another place's by now";
+    const resumes = event === RIVAL_HEARD || event === RIVAL_UNHEARD;
     const earlier = resumes || event === 'proof that is good, to resume';
     const limited = event === 'proof beyond a limit' && { limits: scarce };
     const scene = PlaceScene.in(state as PlaceState, { closer, earlier, resumes, ...limited });
@@ -93,14 +97,20 @@ export const placeDrivers: Drivers<PlaceScene> = {
     'proof that is not good': (scene) => otherProof(scene, scene.token(false)),
     'proof that is good': (scene) => otherProof(scene),
     'proof that is good, to resume': (scene) => otherProof(scene, scene.earlierState),
-    'the same proof': (scene, state) => (state === 'free' ? undefined : hear(scene, scene.proof)),
+    'the same proof': (scene, state) => {
+      if (state === 'free') return undefined;
+      // Sooner it would be one too many.
+      if (state === 'half-open') scene.pass(scene.nowMs + 50);
+      return hear(scene, scene.proof);
+    },
     yes: (scene) => answerOrNot(scene, true),
     no: (scene) => answerOrNot(scene, false),
     data: (scene, state) => {
       const source = speaking(scene, state);
       return hear(scene, source.dataOf(source.owner));
     },
-    "data, but its session is another place's by now": lateData,
+    [RIVAL_HEARD]: (scene, state) => lateData(scene, state, true),
+    [RIVAL_UNHEARD]: (scene, state) => lateData(scene, state, false),
     'another proof with its token': (scene, state) =>
       state === 'free' ? undefined : otherProof(scene, scene.ownerToken),
     'newest data from another address': (scene, state) => {

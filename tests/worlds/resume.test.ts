@@ -3,7 +3,7 @@
 
 import { GameClient, type ResumeState } from '@tickwire/client-node/core';
 import { simulatedCrypto } from '@tickwire/netsim';
-import { Way } from '@tickwire/protocol';
+import { PacketKind, readKind, Way } from '@tickwire/protocol';
 import { afterAll, describe, expect, test } from 'vitest';
 import { arena as game } from '../../examples/arena/src/arena.ts';
 import {
@@ -29,10 +29,19 @@ const FOREVER_MS = 1e9;
 class Revolving extends ArenaWorld {
   /** What the server's user was told; only one player in a world ever leaves. */
   readonly told: string[] = [];
+  /** Whom no data packet reaches. */
+  readonly deaf = new Set<number>();
 
   constructor(seed: number, players: number, matches = 1) {
     super({ seed, link: linkFor(seed), players, matches });
     worlds++;
+    this.world.tap = {
+      sending: (_nowMs, datagram) => {
+        const { bytes, start, end, to } = datagram;
+        const data = readKind(bytes, start, end) === PacketKind.data;
+        if (data && this.deaf.has(to)) datagram.dropped = true;
+      },
+    };
     this.server.onLeft(() => this.told.push('left'));
     this.server.onResumed(() => this.told.push('resumed'));
     this.server.onEnd((_session, reason) => this.told.push(`end ${reason}`));
@@ -148,6 +157,30 @@ describe.each(seeds)('seed %i', (seed) => {
     world.runFor(SETTLE_MS);
     expect(world.told).toEqual(['left', 'resumed']);
     expectAtHome(world, back, rows);
+    expect(world.failures).toEqual([]);
+  });
+
+  test('a player that hears nothing after it came back tries again, and is at home', () => {
+    const world = new Revolving(seed, 2);
+    world.run(SETTLE_MS);
+    const session = world.sessionOf(0);
+    const rows = [...session.seat!.owned];
+    const state = world.kill(0);
+    world.runFor(TIMEOUT_MS + 3000);
+    const deaf = world.resume(state);
+    world.deaf.add(world.addresses.at(-1)!);
+    world.runFor(TIMEOUT_MS + SETTLE_MS);
+    expect([deaf.ended, deaf.resumeState()]).toEqual(['timeout', state]);
+    expect(world.told.slice(0, 2)).toEqual(['left', 'resumed']);
+    const back = world.resume(state);
+    world.runFor(SETTLE_MS);
+    expect(world.told).toEqual(['left', 'resumed', 'left', 'resumed']);
+    expect(session.epoch).toBe(3);
+    expectAtHome(world, back, rows);
+    // Now the server knows that it has heard.
+    const late = world.resume(state);
+    world.runFor(SETTLE_MS);
+    expect([late.ended, back.ended]).toEqual(['resume-invalid', undefined]);
     expect(world.failures).toEqual([]);
   });
 

@@ -17,8 +17,10 @@ export interface HandshakeCosts {
   readonly requestAboveLimit: number;
   /** A cookie that was never given. */
   readonly wrongCookie: number;
-  /** A proof once more, answered by the same accept. */
+  /** A proof once more, of a server that has so many slots in use; the same accept went out a moment before. */
   readonly repeatedProof: number;
+  readonly repeatedProofAt1000: number;
+  readonly repeatedProofAt8000: number;
   /** A good cookie, a credential that nobody sealed: the most that one datagram can cost. */
   readonly wrongCredential: number;
   /** A data packet to a connection that is not there. */
@@ -35,7 +37,12 @@ const CREDENTIAL_AT = 90;
 
 const UNLIMITED = { perSecond: 1e9, burst: 1e9 };
 const NONE = { perSecond: 1e-3, burst: 1 };
-const limits = { connections: UNLIMITED, connectionsPerAddress: UNLIMITED, requests: UNLIMITED };
+const limits = {
+  connections: UNLIMITED,
+  connectionsPerAddress: UNLIMITED,
+  requests: UNLIMITED,
+  halfOpen: 65_535,
+};
 
 type Answers = readonly Uint8Array[];
 
@@ -43,7 +50,7 @@ type Answers = readonly Uint8Array[];
 class Rehearsal {
   readonly #crypto: SodiumCrypto;
   readonly #host: ConnectionHost;
-  readonly #dialers: readonly Dialer[];
+  #dialers: readonly Dialer[] = [];
   readonly #to = { address: 0 };
   readonly #out = new Uint8Array(DATAGRAM_BYTES_MAX);
 
@@ -64,10 +71,19 @@ class Rehearsal {
       ...options,
     });
     this.#host = host;
+    this.renew();
+  }
+
+  /** Other clients instead, who are to begin. */
+  renew(): void {
     const sink = { channels: () => [], opened() {}, closed() {} };
-    this.#dialers = Array.from({ length: BATCH }, () => {
-      return new Dialer({ game: GAME, crypto, server: SERVER, nowMs: 0, sink });
-    });
+    const options = { game: GAME, crypto: this.#crypto, server: SERVER, nowMs: 0, sink };
+    this.#dialers = Array.from({ length: BATCH }, () => new Dialer(options));
+  }
+
+  /** Slots that are in use. */
+  get used(): number {
+    return this.#host.used;
   }
 
   /** What the clients say now. */
@@ -117,6 +133,18 @@ class Rehearsal {
   }
 }
 
+/** A batch of proofs, the last to come to a server that has so many slots in use, again and again. */
+function repeated(crypto: SodiumCrypto, identity: KeyPair, slots: number): Work {
+  const rehearsal = new Rehearsal(crypto, identity, { maxConnections: 16_384 });
+  let datagrams: Answers = [];
+  while (rehearsal.used < slots) {
+    rehearsal.renew();
+    datagrams = rehearsal.tell(rehearsal.answersTo(rehearsal.ask()));
+    rehearsal.serve(datagrams, Verdict.accepted);
+  }
+  return { calls: BATCH, run: () => rehearsal.serve(datagrams, Verdict.duplicate) };
+}
+
 /** All costs. */
 export function handshakeCosts(crypto: SodiumCrypto): HandshakeCosts {
   const identity = createKeyPair(crypto);
@@ -153,12 +181,9 @@ export function handshakeCosts(crypto: SodiumCrypto): HandshakeCosts {
         proof[COOKIE_AT + 8]! ^= 1;
       }),
     ),
-    repeatedProof: step(Verdict.duplicate, () => {
-      const rehearsal = fresh();
-      const datagrams = proofs(rehearsal);
-      rehearsal.serve(datagrams, Verdict.accepted);
-      return { rehearsal, datagrams };
-    }),
+    repeatedProof: repeated(crypto, identity, 1),
+    repeatedProofAt1000: repeated(crypto, identity, 1000),
+    repeatedProofAt8000: repeated(crypto, identity, 8000),
     wrongCredential: step(
       Verdict.forged,
       withProofs((proof) => {

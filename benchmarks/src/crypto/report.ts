@@ -148,7 +148,9 @@ const handshakeRows = {
   requestAboveLimit: 'hostile: a request above the limit',
   nobody: 'hostile: a packet for nobody',
   wrongCookie: 'hostile: a proof with a wrong cookie',
-  repeatedProof: 'hostile: a proof once more',
+  repeatedProof: 'hostile: a proof once more, few slots in use',
+  repeatedProofAt1000: 'hostile: a proof once more, 1000 slots in use',
+  repeatedProofAt8000: 'hostile: a proof once more, 8000 slots in use',
   wrongCredential: 'hostile: a good cookie, a wrong credential',
 } as const satisfies Record<keyof HandshakeCosts, string>;
 

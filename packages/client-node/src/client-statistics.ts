@@ -3,9 +3,10 @@
 import type { Connection, GameShape } from '@tickwire/protocol';
 import type { ClientMatch } from './client-match.ts';
 import type { PredictionStatistics } from './prediction.ts';
+import type { SessionClientStatistics } from './session-client.ts';
 
-/** Milliseconds and ticks as named; zeros before anything was measured. */
-export interface ClientStatistics {
+/** What a client measures of its game. Milliseconds and ticks as named; zeros before anything was measured. */
+export interface GameStatistics {
   readonly rttMs: number;
   readonly jitterMs: number;
   /** Packets of ours with a known fate, and how many of them were lost. */
@@ -31,13 +32,16 @@ export interface ClientStatistics {
   readonly oldEpoch: number;
 }
 
+/** What a client of a game measures. */
+export interface ClientStatistics extends SessionClientStatistics, GameStatistics {}
+
 const NO_PREDICTION = { compared: 0, mispredicted: 0, rollbacks: 0, replayedTicks: 0, resyncs: 0 };
 
 /** Reads the parts. */
 export function collectStatistics<S extends GameShape>(
   connection: Connection | undefined,
   match: ClientMatch<S> | undefined,
-): ClientStatistics {
+): GameStatistics {
   const corrections = match?.corrections ?? [];
   const moves = corrections.reduce((sum, { moves }) => sum + moves, 0);
   const moved = corrections.reduce((sum, { movedUnits }) => sum + movedUnits, 0);

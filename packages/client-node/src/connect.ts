@@ -78,9 +78,18 @@ const gameNames = {
 const CONNECT_TIMEOUT_MS_MAX = 3_600_000;
 
 /**
- * Connects to a server of typed messages at `udp://HOST:PORT`, without a game: see docs/messages.md. Resolves when it
- * has accepted. Rejects with a TickwireError whose code is 'option-invalid', 'url-invalid', 'host-unknown' or 'connect-'
- * and the reason: unreachable, refused, full, version, game (other messages were declared), aborted.
+ * Connects to a server of typed messages, without a game: see docs/messages.md. `target` is `udp://HOST:PORT`, or a
+ * connect token of the server's backend, which says where to connect: the client tries its servers one after the other,
+ * see docs/security.md. Resolves when a server has accepted. Rejects with a TickwireError of one of these codes:
+ *
+ * - 'option-invalid', 'url-invalid' (no URL and no token), 'token-unreadable' (cut off, or damaged), 'host-unknown',
+ *   'bind-failed' (the system gives no socket);
+ * - nobody was there: 'connect-unreachable', 'connect-timeout', 'connect-identity' (it has another key than expected);
+ * - the server says no: 'connect-refused', 'connect-full', 'connect-shutdown', 'connect-error', 'connect-version',
+ *   'connect-game' (other messages, or a game, were declared), 'connect-kicked' and 'connect-closed' (at once);
+ * - to who it is: 'connect-credentials', 'connect-token-invalid', 'connect-token-expired', 'connect-token-used',
+ *   'connect-resume-invalid', 'connect-replaced' (the same session was resumed by another client meanwhile);
+ * - 'connect-aborted': the signal fired.
  *
  * @example
  * const client = await connect(chat, 'udp://127.0.0.1:7777');
@@ -93,9 +102,18 @@ export function connect<M extends MessageDeclarations>(
   options?: MessageConnectOptions,
 ): Promise<MessagingClient<M>>;
 /**
- * Connects to a game server at `udp://HOST:PORT`; resolves when it has accepted. Rejects with a TickwireError whose
- * code is 'option-invalid', 'url-invalid', 'host-unknown' or 'connect-' and the reason: unreachable, refused, full,
- * version, game, aborted.
+ * Connects to a game server. `target` is `udp://HOST:PORT`, or a connect token of the server's backend, which says where
+ * to connect: the client tries its servers one after the other, see docs/security.md. Resolves when a server has
+ * accepted. Rejects with a TickwireError of one of these codes:
+ *
+ * - 'option-invalid', 'url-invalid' (no URL and no token), 'token-unreadable' (cut off, or damaged), 'host-unknown',
+ *   'bind-failed' (the system gives no socket);
+ * - nobody was there: 'connect-unreachable', 'connect-timeout', 'connect-identity' (it has another key than expected);
+ * - the server says no: 'connect-refused', 'connect-full', 'connect-shutdown', 'connect-error', 'connect-version',
+ *   'connect-game' (another game, or another version of it), 'connect-kicked' and 'connect-closed' (at once);
+ * - to who it is: 'connect-credentials', 'connect-token-invalid', 'connect-token-expired', 'connect-token-used',
+ *   'connect-resume-invalid', 'connect-replaced' (the same session was resumed by another client meanwhile);
+ * - 'connect-aborted': the signal fired.
  *
  * @example
  * const client = await connect(arena, 'udp://127.0.0.1:7777', {
@@ -148,32 +166,63 @@ type RunnableClient = Pick<AnyClient, 'abort' | 'on' | 'over'> & Machine;
 /** Makes a client's machine around what it is given. */
 type Make<C> = (parts: Parts, driver: MachineDriver) => C;
 
-/** Connects to the server that a URL names, or to the first of a token's servers that answers. */
+/**
+ * What is wrong with one server of a token, and may be right with the next: the others are tried. All else would be the
+ * same there, or is an answer: the server's no, the token's end, another game. A session is known to the server that it
+ * was lost by, so the next may know what can be resumed. A machine without IPv6 gives no socket for such an address.
+ */
+const TRY_NEXT: ReadonlySet<string> = new Set([
+  'bind-failed',
+  'host-unknown',
+  'connect-error',
+  'connect-full',
+  'connect-identity',
+  'connect-resume-invalid',
+  'connect-shutdown',
+  'connect-unreachable',
+]);
+
+/** Connects to the server that a URL names, or to the first of a token's servers that takes the client. */
 async function reach<C extends RunnableClient>(
   target: string,
   gameIdHash: number,
   options: ConnectOptions,
   make: Make<C>,
 ): Promise<Running<C>> {
-  const token = readToken(target);
+  const { url, token } = readTarget(target);
   const credential = await resolveCredential(options, token, gameIdHash);
   const serverKey = resolveServerKey(options, token);
   const makeWith = (parts: Omit<Parts, 'credential' | 'serverKey'>, driver: MachineDriver) =>
     make({ ...parts, credential, serverKey }, driver);
-  const urls = token?.servers.map((server) => `udp://${server}`) ?? [target];
+  const urls = token?.servers.map((server) => `udp://${server}`) ?? [url];
   for (const url of urls.slice(0, -1)) {
     try {
       return await run(url, options, makeWith);
     } catch (error) {
-      if ((error as TickwireError).code !== 'connect-unreachable') throw error;
+      if (!TRY_NEXT.has((error as TickwireError).code)) throw error;
     }
   }
   return await run(urls.at(-1)!, options, makeWith);
 }
 
-/** The token, if the target is one and not a URL. Throws 'token-unreadable'. */
-function readToken(target: string): ClientToken | undefined {
-  return target.startsWith('twc') ? readConnectToken(target) : undefined;
+/** The URL, or the token. Throws 'url-invalid' or 'token-unreadable'. */
+function readTarget(target: string): { url: string; token: ClientToken | undefined } {
+  const text = typeof target === 'string' ? target.trim() : '';
+  if (text.startsWith('twc')) return { url: '', token: readConnectToken(text) };
+  if (text.startsWith('udp://')) return { url: text, token: undefined };
+  throw invalidTarget(text);
+}
+
+/** Shows nothing but what was meant as a URL: a token is a secret, whatever stands around it. */
+function invalidTarget(text: string): TickwireError {
+  const form = 'of the form udp://HOST:PORT';
+  if (text.includes('twc2.')) {
+    const what = `the target is not ${form}, and there is a connect token in it`;
+    return new TickwireError('url-invalid', `${what}: give it alone, without quotes or a scheme`);
+  }
+  if (text.startsWith('udp://'))
+    return new TickwireError('url-invalid', `'${text}' is not ${form}`);
+  return new TickwireError('url-invalid', `the target is neither ${form} nor a connect token`);
 }
 
 /** Runs the machine that `make` makes until it is connected. */
@@ -236,7 +285,7 @@ async function resolveUrl(url: string): Promise<{ host: string; port: number }> 
   const port = Number(match?.[3]);
   const name = match?.[1] ?? match?.[2];
   if (name === undefined || port < 1 || port > 65535) {
-    throw new TickwireError('url-invalid', `'${url}' is not of the form udp://HOST:PORT`);
+    throw invalidTarget(url);
   }
   if (isIP(name) !== 0) return { host: name, port };
   try {

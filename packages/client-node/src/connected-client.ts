@@ -77,8 +77,8 @@ export class ConnectedClient<
 
   /**
    * What `connect` takes as `resume` to have this session's seat again, in this process or in another, as long as the
-   * server keeps it. It changes with every resume; whoever has it can take the seat. Undefined once there is nothing to
-   * resume.
+   * server keeps it. It changes with every resume, so ask anew after each; whoever has it can take the seat. Undefined
+   * once there is nothing to resume.
    */
   resumeState(): string | undefined {
     const keys = this.core.resumeState();

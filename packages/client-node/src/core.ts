@@ -1,6 +1,6 @@
 // The client's machines without any socket, timer or clock.
 export { ClientMatch } from './client-match.ts';
-export type { ClientStatistics } from './client-statistics.ts';
+export type { ClientStatistics, GameStatistics } from './client-statistics.ts';
 export { ConfirmedWorld } from './confirmed-world.ts';
 export { Dialer, type DialerOptions, type DialerSink } from './dialer.ts';
 export type { EffectPhase } from './effect-ledger.ts';
@@ -9,7 +9,6 @@ export { InputClock } from './input-clock.ts';
 export {
   MessageClient,
   type MessageClientOptions,
-  type MessageClientStatistics,
 } from './message-client.ts';
 export type { PredictionStatistics, Rollback } from './prediction.ts';
 export {
@@ -17,5 +16,6 @@ export {
   type ResumeState,
   SessionClient,
   type SessionClientOptions,
+  type SessionClientStatistics,
 } from './session-client.ts';
 export { ViewClock } from './view-clock.ts';

@@ -24,7 +24,10 @@ export interface CredentialOptions {
    * of the connect token; else none, and then whoever sits in between can pass for the server.
    */
   readonly serverKey?: KeyText;
-  /** What `client.resumeState()` gave: takes the seat of that session again, in place of any other credential. */
+  /**
+   * What `client.resumeState()` gave: takes the seat of that session again, in place of any other credential. If two do so
+   * at the same time, one of them may be connected for a moment before it ends with 'replaced' or 'resume-invalid'.
+   */
   readonly resume?: string;
 }
 

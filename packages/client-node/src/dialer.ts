@@ -97,6 +97,8 @@ export class Dialer implements Machine {
   #challengedMs = 0;
   /** A server with another identity key has answered. */
   #stranger = false;
+  /** The server has answered, if only with a challenge. */
+  #challenged = false;
   #connection: Connection | undefined;
   #resumeKeys: ResumeKeys | undefined;
 
@@ -200,6 +202,7 @@ export class Dialer implements Machine {
     }
     if (!this.#prove(challenge)) return Verdict.forged;
     this.#stranger = false;
+    this.#challenged = true;
     this.#state = State.proving;
     this.#challengedMs = nowMs;
     this.#nextSendMs = nowMs;
@@ -285,7 +288,12 @@ export class Dialer implements Machine {
 
   #giveUp(): void {
     if (this.#stranger) this.#fail('identity', 'the server has another identity key', false);
-    else this.#fail('unreachable', '', false);
+    else
+      this.#fail(
+        'unreachable',
+        this.#challenged ? 'the server answers, but lets nobody in now' : '',
+        false,
+      );
   }
 
   #fail(reason: EndReason, text: string, remote: boolean): void {

@@ -119,8 +119,8 @@ export class GameClient<S extends GameShape, M extends MessageDeclarations>
     return ids;
   }
 
-  get statistics(): ClientStatistics {
-    return collectStatistics(this.connection, this.#match);
+  override get statistics(): ClientStatistics {
+    return { ...super.statistics, ...collectStatistics(this.connection, this.#match) };
   }
 
   /** Everything as it should be shown now; without rows outside of a match. Good until the next call. */

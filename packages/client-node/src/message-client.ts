@@ -2,8 +2,6 @@
 // flushMs, together with whatever else came up in that time, and while nothing is queued nothing runs.
 
 import {
-  type ChannelStatistics,
-  type ConnectionStatistics,
   type Destination,
   type Machine,
   type MessageDeclarations,
@@ -25,18 +23,6 @@ export interface MessageClientOptions extends SessionClientOptions {
   readonly onQueued?: () => void;
 }
 
-/** What a client of messages measures. */
-export interface MessageClientStatistics {
-  /** Round trip, loss, rate and so on; undefined until the server has accepted. */
-  readonly connection: ConnectionStatistics | undefined;
-  /** By channel name. */
-  readonly channels: ChannelStatistics;
-  /** From the server, ignored because they did not fit their declaration. */
-  readonly messagesMalformed: number;
-  /** Without a handler, and too many to be kept for one. */
-  readonly messagesUnheard: number;
-}
-
 /** See the head of the file. */
 export class MessageClient<M extends MessageDeclarations>
   extends SessionClient<M, SessionHandlers>
@@ -55,15 +41,6 @@ export class MessageClient<M extends MessageDeclarations>
     this.#flushMs = resolveFlushMs(options.flushMs);
     this.#onQueued = options.onQueued;
     this.#flushedMs = options.nowMs - this.#flushMs;
-  }
-
-  get statistics(): MessageClientStatistics {
-    return {
-      connection: this.connection?.statistics,
-      channels: this.channels,
-      messagesMalformed: this.messagesMalformed,
-      messagesUnheard: this.messagesUnheard,
-    };
   }
 
   override receive(

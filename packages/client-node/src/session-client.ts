@@ -5,6 +5,7 @@ import {
   type ChannelPlan,
   type ChannelStatistics,
   type Connection,
+  type ConnectionStatistics,
   type ConnectionTuning,
   type Credential,
   type Crypto,
@@ -19,6 +20,7 @@ import {
   type SendResult,
   TickwireError,
   type Verdict,
+  Way,
 } from '@tickwire/protocol';
 import { Dialer } from './dialer.ts';
 import { MessageInbox } from './message-inbox.ts';
@@ -44,6 +46,20 @@ export interface SessionClientOptions extends ConnectionTuning {
 /** What resumes a session: 16 bytes that name it, and a secret of 32. Whoever has both can take the seat. */
 export type ResumeState = ResumeKeys;
 
+/** What every client measures, with a game or without. */
+export interface SessionClientStatistics {
+  /** Round trip, loss, rate and so on; undefined until the server has accepted. */
+  readonly connection: ConnectionStatistics | undefined;
+  /** By channel name. */
+  readonly channels: ChannelStatistics;
+  /** From the server, ignored because they did not fit their declaration. */
+  readonly messagesMalformed: number;
+  /** Without a handler, and too many to be kept for one. */
+  readonly messagesUnheard: number;
+  /** Whose cryptography is in use. */
+  readonly crypto: string;
+}
+
 /** How {@link SessionClient.close} ends. */
 export interface CloseOptions {
   /** What is queued has so long to leave, and on reliable channels to be acknowledged. Default 1000. */
@@ -51,6 +67,9 @@ export interface CloseOptions {
 }
 
 const GRACE_MS = 1000;
+
+/** Of this side's reasons, those that leave the session as it was; of the server's, only that it is full does. */
+const NOBODY_ENDED: ReadonlySet<EndReason> = new Set(['timeout', 'unreachable', 'identity']);
 
 /** Settable callbacks; each has one handler. */
 export interface SessionHandlers {
@@ -68,8 +87,10 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
   readonly #inbox = new MessageInbox((call) => this.guard('handler', call));
   #end: { reason: EndReason; text: string } | undefined;
   #leaving: { text: string; untilMs: number } | undefined;
-  /** Connected by now, and nobody has ended the session. */
-  #resumable = false;
+  /** The server was heard: from now on its keys resume the session. */
+  #connected = false;
+  /** Somebody has ended the session on purpose. */
+  #forgone = false;
   #nowMs: number;
 
   constructor(
@@ -92,7 +113,7 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
       sink: {
         channels: () => this.plans(),
         opened: () => {
-          this.#resumable = this.#leaving === undefined;
+          this.#connected = true;
           this.guard('handler', this.handlers.connected);
         },
         closed: (reason, text, remote) => this.#closed(reason, text, remote),
@@ -105,7 +126,15 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
   }
 
   /** What it measures, as a fresh reading. */
-  abstract get statistics(): object;
+  get statistics(): SessionClientStatistics {
+    return {
+      connection: this.connection?.statistics,
+      channels: this.channels,
+      messagesMalformed: this.messagesMalformed,
+      messagesUnheard: this.messagesUnheard,
+      crypto: this.#options.crypto.provider,
+    };
+  }
 
   /** Why it ended, undefined while connecting or connected. */
   get ended(): EndReason | undefined {
@@ -208,20 +237,21 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
    */
   close(nowMs: number, text = '', { graceMs = GRACE_MS }: CloseOptions = {}): void {
     this.#channels.finish();
-    this.#resumable = false;
+    this.#forgone = true;
     this.#leaving ??= { text, untilMs: nowMs + graceMs };
     this.settle(nowMs);
   }
 
   /**
-   * With what another client, of this process or of the next, can resume the session: once, while this connection lasts
-   * or as long as the server waits after it was lost. Each connection has its own, so ask anew after each resume.
-   * Undefined before it has connected and once either side has ended the session on purpose.
+   * With what another client, of this process or of the next, can resume the session, while this connection lasts or as
+   * long as the server waits after it was lost. Each connection has its own, so ask anew after each resume. Until the
+   * server was heard on it, that is what this client itself resumes with: it stays good until the server knows so.
+   * Undefined before it has connected, if it resumes nothing, and once either side has ended the session on purpose.
    */
   resumeState(): ResumeState | undefined {
-    const keys = this.dialer.resumeKeys;
-    if (!this.#resumable || keys === undefined) return undefined;
-    return { id: keys.id.slice(), secret: keys.secret.slice() };
+    if (this.#forgone) return undefined;
+    const keys = this.#connected ? this.dialer.resumeKeys : this.#broughtKeys();
+    return keys && { id: keys.id.slice(), secret: keys.secret.slice() };
   }
 
   /** Gives up at once, with a reason of the shell's. */
@@ -288,9 +318,14 @@ export abstract class SessionClient<M extends MessageDeclarations, H extends Ses
     return this.connection === undefined || this.#channels.queued === 0;
   }
 
+  #broughtKeys(): ResumeState | undefined {
+    const { credential } = this.#options;
+    return credential?.way === Way.resume ? credential : undefined;
+  }
+
   #closed(reason: EndReason, text: string, remote: boolean): void {
     this.#end = { reason, text };
-    if (remote || reason !== 'timeout') this.#resumable = false;
+    if (!(remote ? reason === 'full' : NOBODY_ENDED.has(reason))) this.#forgone = true;
     this.#channels.finish();
     this.left();
     this.guard('handler', () => this.handlers.end(reason, text, remote));

@@ -155,7 +155,7 @@ export {
   RateBuckets,
   type RateLimit,
 } from './session/rate-bucket.ts';
-export { splitServer } from './session/server-list.ts';
+export { checkServer, splitServer } from './session/server-list.ts';
 export {
   type ConnectToken,
   readToken,
@@ -198,7 +198,7 @@ export { RttEstimator } from './transport/rtt.ts';
 export { type SentStatistics, SentWindow, type VerdictSink } from './transport/sent-window.ts';
 export { decodeBase64url, decodeKey, encodeBase64url } from './wire/base64url.ts';
 export { BitReader, BitWriter, varBits } from './wire/bits.ts';
-export { ByteReader, ByteWriter, varintBytes } from './wire/bytes.ts';
+export { ByteReader, ByteWriter, sameBytes, varintBytes } from './wire/bytes.ts';
 export type { ChannelLimits, ChannelOptions, DeliveryKind } from './wire/channel-options.ts';
 export { deliveryKinds, FRAGMENT_BYTES, resolveChannel } from './wire/channel-options.ts';
 export type { Crypto, Sealer, SealerChain } from './wire/crypto.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ByteReader, ByteWriter, varintBytes } from '../src/wire/bytes.ts';
+import { ByteReader, ByteWriter, sameBytes, varintBytes } from '../src/wire/bytes.ts';
 
 function writerOver(bytes: Uint8Array, start = 0, end = bytes.length): ByteWriter {
   const writer = new ByteWriter();
@@ -148,4 +148,18 @@ describe('ByteWriter and ByteReader', () => {
       }),
     );
   });
+});
+
+test('sameBytes: every byte counts, and the length', () => {
+  const bytes = Uint8Array.from({ length: 32 }, (_, i) => i);
+  expect(sameBytes(bytes, bytes.slice())).toBe(true);
+  expect(sameBytes(new Uint8Array(0), new Uint8Array(0))).toBe(true);
+  for (let at = 0; at < 32; at++) {
+    const other = bytes.slice();
+    other[at]! ^= 0x80;
+    expect(sameBytes(bytes, other), `byte ${at}`).toBe(false);
+  }
+  // Zeros, which are not told from what is not there but by the length.
+  const [short, long] = [new Uint8Array(31), new Uint8Array(32)];
+  expect([sameBytes(short, long), sameBytes(long, short)]).toEqual([false, false]);
 });

@@ -188,6 +188,17 @@ describe('the answer to a path challenge', () => {
     expect(polled(2)).toEqual([]);
   });
 
+  test('changes nothing that was measured: whoever is asked does not begin anew', () => {
+    const { connection, polled, flushed, receive } = lone();
+    flushed(1);
+    receive(41, [1, 0, 0, 0, 0]);
+    const { rttMs, rateBytesPerSecond, datagramBytes } = connection.statistics;
+    expect([rttMs, connection.statistics.acked]).toEqual([40, 1]);
+    expect(receive(60, [0, CHALLENGE, 4, 1, 2, 3, 4])).toBe(Verdict.accepted);
+    expect(polled(60)).toHaveLength(1);
+    expect(connection.statistics).toMatchObject({ rttMs, rateBytesPerSecond, datagramBytes });
+  });
+
   test('after the end there is none', () => {
     const { receive, polled, flushed, connection, responses } = lone();
     flushed(1);

@@ -92,6 +92,23 @@ describe('incoming keys', () => {
     expect(f.chain.tried).toBe(100);
   });
 
+  test('know when a packet is received inside of the receive of another, and turn once', () => {
+    const f = new Fixture();
+    f.take(0, 0);
+    for (const inner of [5, 6]) {
+      const g = new Fixture();
+      g.take(0, 0);
+      expect(g.open(5, g.packet(1, 5))).toBe(Verdict.accepted);
+      expect(g.take(1, inner)).toBe(Verdict.accepted);
+      expect(() => g.keys.keep(0, 5)).toThrow('inside of its own receive');
+      expect(g.keys.generation).toBe(1);
+    }
+    // A packet that is opened and then not well formed is not kept; the next one is none the worse.
+    expect(f.open(5, f.packet(1, 5))).toBe(Verdict.accepted);
+    expect(f.take(0, 1)).toBe(Verdict.accepted);
+    expect(f.keys.generation).toBe(0);
+  });
+
   test('open what was overtaken across the turn while the key before is kept', () => {
     const f = new Fixture();
     f.rtt.sample(80, Float64Array.of(0), 0, { delayMs: 0 });

@@ -34,6 +34,15 @@ describe('a bucket', () => {
     }
   });
 
+  test('can be asked for more than one, of which only one is taken', () => {
+    const one = bucket();
+    expect([one.admits(0, 3), one.admits(0, 4)]).toEqual([true, false]);
+    one.spend();
+    expect([one.admits(0, 3), one.admits(0, 2)]).toEqual([false, true]);
+    expect(one.limited).toBe(2);
+    expect([one.admits(99, 3), one.admits(100, 3)]).toEqual([false, true]);
+  });
+
   test('fills with time, and not above its burst', () => {
     const one = bucket();
     expect(taken(one, 1000, 10)).toBe(3);

@@ -142,15 +142,28 @@ describe('openTokenIssuer', () => {
     ['key is not', { key: undefined }],
     ['serverKey is not 32 bytes', { serverKey: 'short' }],
     ['serverKey is the secret key', { serverKey: key }],
-    ['serverKey is no public key', { serverKey: 'A'.repeat(43) }],
+    ['key has 31 bytes', { key: new Uint8Array(31).fill(1) }],
+    ['key is all zero', { key: new Uint8Array(32) }],
+    ['serverKey is all zero', { serverKey: 'A'.repeat(43) }],
+    ['serverKey is no public key', { serverKey: `AQ${'A'.repeat(41)}` }],
     ["id 'no spaces'", { game: 'no spaces' }],
     ['game is neither', { game: {} }],
     ["game is neither a game's id", { game: undefined }],
     ['lifetimeMs is 999', { lifetimeMs: 999 }],
     ['lifetimeMs is 3600001', { lifetimeMs: 3_600_001 }],
     ['lifetimeMs is 1000.5', { lifetimeMs: 1000.5 }],
-    ["no 'lifeTimeMs'", { lifeTimeMs: 5000 }],
+    ["no option 'lifeTimeMs'", { lifeTimeMs: 5000 }],
   ])('refuses: %s', (text, options) => refused(options, text));
+
+  test('takes keys as bytes, as servers do, and keeps no hold of them', async () => {
+    const given = decodeKey('key', key);
+    const serverKey = decodeKey('serverKey', identity.publicKey);
+    const issuer = await openTokenIssuer({ key: given, serverKey, game: 'arena' });
+    given.fill(0);
+    const { sealed } = readConnectToken(issuer.issue(request));
+    expect(readToken(crypto, decodeKey('key', key), sealed, 0, sealed.length)).toBeDefined();
+    await refused({ key: serverKey, serverKey }, 'serverKey is the secret key');
+  });
 
   test('takes the bounds of a lifetime', async () => {
     for (const lifetimeMs of [1_000, 3_600_000]) {
@@ -165,11 +178,12 @@ describe('openTokenIssuer', () => {
     await expect(issue({ userId: 'x'.repeat(65) })).rejects.toThrow(
       invalid('token-field-invalid', 'userId'),
     );
+    await expect(issue({ userId: '' })).rejects.toThrow(invalid('token-field-invalid', 'userId'));
     await expect(issue({ servers: ['nowhere'] })).rejects.toThrow(
       invalid('token-field-invalid', 'servers'),
     );
     await expect(issue({ user: 'x' } as never)).rejects.toThrow(
-      invalid('option-invalid', "no 'user'"),
+      invalid('option-invalid', "no option 'user'"),
     );
   });
 

@@ -7,7 +7,7 @@ import {
   writeConnectToken,
 } from '../src/session/connect-token.ts';
 import { SEALED_TOKEN_BYTES_MAX } from '../src/session/credential.ts';
-import { splitServer } from '../src/session/server-list.ts';
+import { checkServer, namesSameServer, splitServer } from '../src/session/server-list.ts';
 import {
   type ConnectToken,
   readToken,
@@ -341,6 +341,48 @@ describe('splitServer', () => {
   ])('not %j', (text) => expect(splitServer(text)).toBeUndefined());
 });
 
+describe('checkServer', () => {
+  test('takes what a token may name, and names the option of what it may not', () => {
+    for (const text of ['a:1', '10.0.0.1:65535', '[::1]:7777']) {
+      expect(() => checkServer('address', text)).not.toThrow();
+    }
+    for (const text of ['a', 'a:0', '::1:1', `${'a'.repeat(254)}:1`, 7777 as never]) {
+      expect(() => checkServer('address', text)).toThrow(
+        expect.objectContaining({
+          code: 'option-invalid',
+          message: `address is '${text}'; give "host:port" or "[v6]:port"`,
+        }),
+      );
+    }
+  });
+});
+
+describe('namesSameServer', () => {
+  test.each([
+    ['game.example.net:1', 'GAME.example.NET:1'],
+    ['[2001:db8::1]:7', '[2001:0DB8:0:0:0:0:0:1]:7'],
+    ['[::]:7', '[0:0:0:0:0:0:0:0]:7'],
+    ['[::1]:7', '[0::0:1]:7'],
+    ['[1::]:7', '[1:0::]:7'],
+    ['[::ffff:10.0.0.1]:9', '[::FFFF:a00:1]:9'],
+    ['[1:2:3:4:5:6:7:8]:7', '[01:02:03:04:05:06:07:08]:7'],
+  ])('%s = %s', (a, b) => {
+    expect([namesSameServer(a, b), namesSameServer(b, a)]).toEqual([true, true]);
+  });
+
+  test.each([
+    ['a:1', 'a:2'],
+    ['a:1', 'b:1'],
+    ['[::1]:7', '[::1]:8'],
+    ['[::1]:7', '[1::]:7'],
+    ['[::1:0]:7', '[::1]:7'],
+    ['10.0.0.1:9', '[::ffff:10.0.0.1]:9'],
+    ['[::ffff:10.0.0.1]:9', '[::ffff:10.0.0.2]:9'],
+  ])('%s is not %s', (a, b) => {
+    expect([namesSameServer(a, b), namesSameServer(b, a)]).toEqual([false, false]);
+  });
+});
+
 describe('judgeToken', () => {
   const context: TokenContext = {
     wallMs: token.issuedAtMs + 1000,
@@ -356,6 +398,7 @@ describe('judgeToken', () => {
   test('a good one', () => {
     expect(judge({})).toBeUndefined();
     expect(judge({ address: undefined })).toBeUndefined();
+    expect(judge({ address: '[2001:db8:0::0:1]:7777' })).toBeUndefined();
   });
 
   test.each([

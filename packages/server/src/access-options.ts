@@ -1,6 +1,12 @@
 // What users of `listen` say about who may come in, and as whom the server is known, turned into what the host takes.
 
-import { type Crypto, type KeyPair, keyPairOf, TickwireError } from '@tickwire/protocol';
+import {
+  type Crypto,
+  checkServer,
+  type KeyPair,
+  keyPairOf,
+  TickwireError,
+} from '@tickwire/protocol';
 import {
   checkNames,
   checkWhole,
@@ -9,19 +15,24 @@ import {
   readKey,
   stretchPassword,
 } from '@tickwire/protocol/udp';
-import type { Access } from './access.ts';
+import type { Access, ConsumeToken } from './access.ts';
 
 /** How a server takes connect tokens, which '@tickwire/protocol/token' makes. */
 export interface TokenOptions {
   /** The key that the backend seals tokens with: 32 bytes or their base64url, from `createTokenKey()`. */
   readonly key: KeyText;
-  /** "host:port" that tokens must name. Default: the server's identity key alone tells whom a token is for. */
+  /**
+   * "host:port" or "[v6]:port" of this server, as tokens name it: only those that do are taken. Default: every server with
+   * the identity that a token names takes it, so servers that share an identity need this or `consume`: without either,
+   * a token lets in once at each of them, whichever it names by address.
+   */
   readonly address?: string;
   /** Tokens that were made to live longer are refused, whole ms. Default 3600000, at most 86400000. */
   readonly maxLifetimeMs?: number;
   /**
    * Marks a token's id, in hexadecimal, as used in a store that outlives this process, and tells whether it was unused:
-   * one atomic step. Without it a server refuses tokens from before its start, as it cannot know which were used.
+   * one atomic step. Without it a server refuses tokens from before its start, as it cannot know which were used. One
+   * that rejects, or has said nothing after 5 s, makes the client's attempt end with 'error'.
    */
   readonly consume?: (id: string) => Promise<boolean>;
 }
@@ -58,11 +69,22 @@ const tokenNames = {
 
 const LIFETIME_MS_MAX = 86_400_000;
 
-/** What the host takes. Rejects with 'option-invalid'. `report` is told when a store fails. */
+/** A store has so long to answer: as long as the place of the client that waits for it is kept. */
+const STORE_MS = 5000;
+
+/** Who is told of what a store does. */
+export interface StoreListener {
+  /** It failed. */
+  failed(error: Error): void;
+  /** It has answered, or failed: there may be something to send. */
+  answered(): void;
+}
+
+/** What the host takes. Rejects with 'option-invalid'. */
 export async function resolveAccess(
   options: AccessOptions,
   gameIdHash: number,
-  report: (error: Error) => void,
+  listener: StoreListener,
 ): Promise<Access> {
   const { password, presharedKey, tokens } = options;
   const given = [password, presharedKey, tokens].filter((way) => way !== undefined);
@@ -73,7 +95,7 @@ export async function resolveAccess(
   if (password !== undefined)
     return { way: 'key', key: await stretchPassword(password, gameIdHash) };
   if (presharedKey !== undefined) return { way: 'key', key: readKey('presharedKey', presharedKey) };
-  return tokens === undefined ? { way: 'open' } : resolveTokens(tokens, report);
+  return tokens === undefined ? { way: 'open' } : resolveTokens(tokens, listener);
 }
 
 /** The server's identity; undefined = a new one. Throws 'option-invalid'. */
@@ -84,24 +106,42 @@ export function resolveIdentity(
   return identity === undefined ? undefined : keyPairOf(crypto, readKey('identity', identity));
 }
 
-function resolveTokens(tokens: TokenOptions, report: (error: Error) => void): Access {
+function resolveTokens(tokens: TokenOptions, listener: StoreListener): Access {
   checkNames('tokens', tokens, tokenNames);
   const { key, address, maxLifetimeMs, consume } = tokens;
   checkWhole('tokens.maxLifetimeMs', maxLifetimeMs, 1, LIFETIME_MS_MAX);
+  if (address !== undefined) checkServer('tokens.address', address);
   return {
     way: 'token',
     key: readKey('tokens.key', key),
     address,
     maxLifetimeMs,
-    consume:
-      consume &&
-      ((id, done) => {
-        // A store that throws at once fails like one that rejects.
-        const ask = async () => (await consume(Buffer.from(id).toString('hex'))) === true;
-        ask().then(done, (error) => {
-          report(error as Error);
-          done(undefined);
-        });
-      }),
+    consume: consume && askStore(consume, listener),
+  };
+}
+
+/** Asks a user's store, and answers once: what it says, or undefined when it fails or is silent for too long. */
+function askStore(
+  consume: NonNullable<TokenOptions['consume']>,
+  listener: StoreListener,
+): ConsumeToken {
+  return (id, done) => {
+    let waiting = true;
+    const settle = (fresh: boolean | undefined, error?: Error) => {
+      if (!waiting) return;
+      waiting = false;
+      clearTimeout(timer);
+      // First, so that the token can be tried again whatever the listener does.
+      done(fresh);
+      if (error !== undefined) listener.failed(error);
+      listener.answered();
+    };
+    const silent = () => settle(undefined, new Error(`no answer within ${STORE_MS} ms`));
+    const timer = setTimeout(silent, STORE_MS).unref();
+    // A store that throws at once fails like one that rejects.
+    const ask = async () => (await consume(Buffer.from(id).toString('hex'))) === true;
+    const asked = ask().then(settle, (error) => settle(undefined, error as Error));
+    // What the answer leads to may throw as well.
+    asked.catch((error) => listener.failed(error as Error));
   };
 }

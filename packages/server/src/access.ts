@@ -4,12 +4,14 @@ import {
   binderFits,
   type Crypto,
   checkKey,
+  checkServer,
   type EndReason,
   type GameIdentity,
   judgeToken,
   NO_SECRET,
   type OpenedProof,
   readToken,
+  TickwireError,
   TOKEN_LIFETIME_MS_MAX,
   Way,
   WIRE_VERSION,
@@ -17,14 +19,17 @@ import {
 import type { Admission } from './slot-table.ts';
 import type { WallClock } from './wall-clock.ts';
 
-/** Asks a shared store about a token's id, and calls back once. */
+/** Asks a shared store about a token's id, and calls back once; undefined = the store could not be asked. */
 export type ConsumeToken = (id: Uint8Array, done: (fresh: boolean | undefined) => void) => void;
 
 /** Connect tokens, as a server takes them. */
 export interface TokenAccess {
   /** The key that it shares with the backend, 32 bytes. */
   readonly key: Uint8Array;
-  /** "host:port" that tokens must name. Default: the identity key alone tells whether a token is for this server. */
+  /**
+   * "host:port" or "[v6]:port" that tokens must name. Default: every server that has the identity key that a token names
+   * takes it, so without `consume` it lets in once at each of them.
+   */
   readonly address?: string | undefined;
   /** Tokens that were to live longer are not taken, ms. Default an hour. */
   readonly maxLifetimeMs?: number | undefined;
@@ -47,6 +52,8 @@ export type Access =
 export interface Resumable {
   readonly session: number;
   readonly secret: Uint8Array;
+  /** Of the token that it began with; undefined = the server's own. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What the check needs to know of its server. */
@@ -78,13 +85,26 @@ const WANTED = {
   token: 'a connect token is needed',
 } as const;
 
+/** Throws 'option-invalid' where tokens are taken without a clock: those of before the start would be good again. */
+export function checkClock(access: Access, wallClock: (() => number) | undefined): void {
+  if (access.way !== 'token' || wallClock !== undefined) return;
+  throw new TickwireError('option-invalid', 'wallClock is missing; tokens are judged by unix time');
+}
+
+/** Text of the reason 'resume-invalid'. */
+export const NOTHING_TO_RESUME = 'too late, used before, or left: connect anew';
+
 /** See the head of the file. */
 export class AccessCheck {
   readonly #options: AccessCheckOptions;
 
-  /** Throws 'option-invalid' for a key of another length. */
+  /** Throws 'option-invalid' for a key that is none, or an address that is none. */
   constructor(options: AccessCheckOptions) {
-    if (options.access.way !== 'open') checkKey('the key of access', options.access.key);
+    const { access } = options;
+    if (access.way !== 'open') checkKey('the key of access', access.key);
+    if (access.way === 'token' && access.address !== undefined) {
+      checkServer('the address of access', access.address);
+    }
     this.#options = options;
   }
 
@@ -105,16 +125,17 @@ export class AccessCheck {
   #judgeResume(proof: OpenedProof): Admitted | Refusal {
     const found = this.#options.resumable(proof.rest);
     if (found === undefined || !this.#binds(found.secret, proof)) {
-      return { reason: 'resume-invalid', text: '' };
+      return { reason: 'resume-invalid', text: NOTHING_TO_RESUME };
     }
-    return { ...admitted(found.secret), resumes: found.session };
+    const { secret, session: resumes, timeoutMs } = found;
+    return { ...admitted(secret), resumes, timeoutMs };
   }
 
   #judgeToken(access: TokenAccess, proof: OpenedProof): Admitted | Refusal {
     const { crypto, game, serverKey, wall } = this.#options;
     const token = readToken(crypto, access.key, proof.rest, 0, proof.rest.length);
     if (token === undefined || !this.#binds(token.secret, proof)) {
-      return { reason: 'token-invalid', text: '' };
+      return { reason: 'token-invalid', text: 'damaged, or not sealed for this server' };
     }
     const refusal = judgeToken(token, {
       wallMs: wall.nowMs,

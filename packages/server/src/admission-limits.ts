@@ -13,15 +13,17 @@ export interface LimitStatistics {
   readonly refusalsLimited: number;
   /** Proofs put off because too many connections began from their address. */
   readonly addressesLimited: number;
-  /** Proofs put off because the table of addresses was full of others in debt. */
+  /** Proofs put off because the table of addresses was full of others that had not rested. */
   readonly addressesCrowded: number;
-  /** Proofs put off because too many connections began in total. */
+  /** Proofs put off because too many connections began in total, or all but what is kept for first attempts. */
   readonly connectionsLimited: number;
-  /** Proofs put off because too many clients were proven and not yet connected. */
+  /** Proofs put off because too many clients were proven and not yet connected: of all, or of their address. */
   readonly halfOpenLimited: number;
   /** Packets of connections that sent too many; dropped unread. */
   readonly packetsLimited: number;
 }
+
+const NO_ENTRY = -1;
 
 /** See the head of the file. */
 export class AdmissionLimits {
@@ -31,6 +33,8 @@ export class AdmissionLimits {
   readonly #addresses: AddressLimits;
   readonly #packets: RateBuckets;
   readonly #halfOpenMax: number;
+  /** By slot: the entry of its address while it waits, or {@link NO_ENTRY}. */
+  readonly #entries: Int16Array;
   #halfOpenLimited = 0;
 
   constructor(limits: Limits, addresses: AddressBook, slots: number) {
@@ -44,6 +48,7 @@ export class AdmissionLimits {
     );
     this.#packets = new RateBuckets('limits.packets', limits.packets, slots);
     this.#halfOpenMax = limits.halfOpen;
+    this.#entries = new Int16Array(slots).fill(NO_ENTRY);
   }
 
   /** As of now. */
@@ -54,7 +59,7 @@ export class AdmissionLimits {
       addressesLimited: this.#addresses.limited,
       addressesCrowded: this.#addresses.crowded,
       connectionsLimited: this.#addresses.limitedInTotal,
-      halfOpenLimited: this.#halfOpenLimited,
+      halfOpenLimited: this.#halfOpenLimited + this.#addresses.limitedByPlaces,
       packetsLimited: this.#packets.limited,
     };
   }
@@ -76,9 +81,23 @@ export class AdmissionLimits {
 
   /** Whether an address that has returned its cookie may have its proof opened. */
   mayConnect(nowMs: number, address: number, halfOpen: number): boolean {
-    if (halfOpen < this.#halfOpenMax) return this.#addresses.take(nowMs, address);
+    const free = this.#halfOpenMax - halfOpen;
+    if (free > 0) return this.#addresses.take(nowMs, address, free);
     this.#halfOpenLimited++;
     return false;
+  }
+
+  /** The proof that was let through last has taken the slot, which waits. */
+  waits(slot: number): void {
+    this.#entries[slot] = this.#addresses.holdPlace();
+  }
+
+  /** The slot waits no more: its client is connected, or was given up. */
+  waited(slot: number): void {
+    const entry = this.#entries[slot]!;
+    if (entry === NO_ENTRY) return;
+    this.#entries[slot] = NO_ENTRY;
+    this.#addresses.letGo(entry);
   }
 
   /** Whether a packet that names the slot is looked at. */

@@ -2,17 +2,12 @@
 // Composition: who comes in is for responder.ts, where a connection moves to for path-change.ts.
 
 import {
-  type AddressBook,
-  type ChannelPlan,
   Connection,
-  type ConnectionTuning,
-  type Crypto,
   checkTuning,
   createKeyPair,
   DATA_PACKET_BYTES_MIN,
   type Destination,
   type EndReason,
-  type GameIdentity,
   KeyChain,
   type KeyPair,
   type Machine,
@@ -21,54 +16,22 @@ import {
   readConnectionId,
   readKind,
   type SessionKeys,
+  TickwireError,
   Verdict,
   verdictNames,
 } from '@tickwire/protocol';
-import { type Access, AccessCheck, type Resumable } from './access.ts';
+import { AccessCheck, checkClock } from './access.ts';
 import { AdmissionLimits } from './admission-limits.ts';
+import type { HostOptions } from './host-options.ts';
 import type { HostStatistics } from './host-statistics.ts';
-import { type LimitOptions, resolveLimits } from './limits.ts';
+import { resolveLimits } from './limits.ts';
 import { ReplyRing } from './reply-ring.ts';
 import { HandshakeResponder } from './responder.ts';
 import { isWaiting, type Slot, SlotState, SlotTable, type User } from './slot-table.ts';
 import { TokenLedger } from './token-ledger.ts';
 import { WallClock } from './wall-clock.ts';
 
-/** What a host asks of and tells to the layer above. A slot is a small number, reused after `ended`. */
-export interface HostSink {
-  /** A proven address wants in, with good credentials: answer with `accept` or `refuse` and the ticket, now or later. */
-  requested(slot: number, ticket: number): void;
-  /** The session that can be resumed by this id; undefined = none. Default: there are none. */
-  resumable?(id: Uint8Array): Resumable | undefined;
-  /** The channels of a connection about to be made; `resumes` = the session that it resumes, 0 = a new one. */
-  channels(slot: number, resumes: number): readonly ChannelPlan[];
-  /** The first sealed packet came: the connection is live. */
-  opened(slot: number, resumes: number): void;
-  /** A live connection is over for the user; half-open ones vanish silently. */
-  closed(slot: number, reason: EndReason, text: string, remote: boolean): void;
-  /** The place is nobody's any more: an ended connection has been settled, or one that never opened was given up. */
-  freed?(slot: number): void;
-  /** True = what is due in this connection may share the datagrams of a later flush. Default: nothing waits. */
-  waits?(slot: number): boolean;
-}
-
-export interface HostOptions extends ConnectionTuning {
-  readonly game: GameIdentity;
-  readonly crypto: Crypto;
-  readonly addresses: AddressBook;
-  readonly sink: HostSink;
-  /** Unix time, ms, as it is when asked: what tokens are judged by. Default: as if the machine's time were it. */
-  readonly wallClock?: (() => number) | undefined;
-  /** What clients know the server by. Default: a new one. */
-  readonly identity?: KeyPair | undefined;
-  /** The way in. Default: open to everybody. */
-  readonly access?: Access | undefined;
-  readonly limits?: LimitOptions | undefined;
-  /** Slots, live and half-open together. Default 1024, at most 65535. */
-  readonly maxConnections?: number;
-  /** Text that goes with the refusal 'full', such as where else to try; cut to 200 bytes. Default none. */
-  readonly fullText?: string | undefined;
-}
+export type { HostOptions, HostSink } from './host-options.ts';
 
 const MAX_CONNECTIONS = 1024;
 /** Undecided or without a first sealed packet for so long: forgotten. */
@@ -83,7 +46,7 @@ export class ConnectionHost implements Machine {
   readonly #replies = new ReplyRing();
   readonly #limits: AdmissionLimits;
   readonly #responder: HandshakeResponder;
-  readonly #tokens = new TokenLedger();
+  readonly #tokens: TokenLedger;
   readonly #verdicts = new Float64Array(verdictNames.length);
   #cursor = 0;
   #draining = false;
@@ -98,11 +61,13 @@ export class ConnectionHost implements Machine {
     checkTuning(options);
     const { crypto, addresses, game, sink, wallClock = () => this.#nowMs } = options;
     const { access = { way: 'open' }, maxConnections = MAX_CONNECTIONS, fullText = '' } = options;
+    checkClock(access, options.wallClock);
     const limits = resolveLimits(options.limits ?? {}, maxConnections);
     const wall = new WallClock(wallClock);
     this.#options = options;
     this.identity = options.identity ?? createKeyPair(crypto);
-    this.#table = new SlotTable(crypto, maxConnections);
+    this.#table = new SlotTable(crypto, maxConnections, ({ index }) => this.#limits.waited(index));
+    this.#tokens = new TokenLedger(limits.tokens);
     this.#limits = new AdmissionLimits(limits, addresses, this.#table.capacity);
     const serverKey = this.identity.publicKey;
     const resumable = (id: Uint8Array) => sink.resumable?.(id);
@@ -138,6 +103,8 @@ export class ConnectionHost implements Machine {
       unprovenBytesIn: this.#responder.unprovenBytesIn,
       unprovenBytesOut: this.#responder.unprovenBytesOut,
       repliesDropped: this.#replies.dropped,
+      tokensRemembered: this.#tokens.size,
+      tokensFull: this.#tokens.full,
       pathChallenges: this.#pathChallenges,
       pathChanges: this.#pathChanges,
     };
@@ -173,6 +140,11 @@ export class ConnectionHost implements Machine {
   /** Who the client in `slot` is; undefined when nobody has vouched for it with a token. */
   user(slot: number): User | undefined {
     return this.#table.slots[slot]?.admission.user;
+  }
+
+  /** How long its client in `slot` may be silent, if its token says so. */
+  timeoutMs(slot: number): number | undefined {
+    return this.#table.slots[slot]?.admission.timeoutMs;
   }
 
   /** What resumes the session of the connection in `slot`. */
@@ -280,13 +252,13 @@ export class ConnectionHost implements Machine {
     }
     if (!this.#limits.mayReceive(nowMs, slot.index)) return Verdict.limited;
     const newestBefore = connection.received.newest;
+    const openedBefore = connection.opened;
     this.#from = from;
     const verdict = connection.receive(nowMs, bytes, start, end);
-    if (verdict === Verdict.accepted || verdict === Verdict.refused)
-      this.#limits.received(slot.index);
+    if (connection.opened !== openedBefore) this.#limits.received(slot.index);
     if (!slot.connection?.open) this.#draining = true;
     else if (connection.urgent) this.#urgent = true;
-    // Only what is authentic moves the window.
+    // Only what is authentic and well formed moves the window.
     if (connection.received.newest > newestBefore) this.#noticePath(nowMs, slot, end - start);
     return verdict;
   }
@@ -330,13 +302,13 @@ export class ConnectionHost implements Machine {
   }
 
   #accept(slot: Slot): void {
-    const keys = this.#responder.accept(slot);
+    const keys = this.#responder.accept(this.#nowMs, slot);
     if (keys === undefined) {
       this.#release(slot);
       return;
     }
     this.#limits.restart(slot.index);
-    slot.state = SlotState.halfOpen;
+    this.#table.become(slot, SlotState.halfOpen);
     slot.sinceMs = this.#nowMs;
     slot.resumeKeys = keys.resume;
     slot.connection = this.#connect(slot, keys);
@@ -367,17 +339,17 @@ export class ConnectionHost implements Machine {
 
   #proven(slot: Slot): void {
     const { resumes, tokenId } = slot.admission;
+    // Whoever claims a token ends the attempt that had it, so what is heard here has its own still.
     if (tokenId !== undefined && !this.#tokens.consume(tokenId, slot.index)) {
-      slot.connection?.close(this.#nowMs, 'token-used', '');
-      return;
+      throw new TickwireError('internal', 'internal assertion failed: an attempt lost its token');
     }
-    slot.state = SlotState.live;
+    this.#table.become(slot, SlotState.live);
     this.#options.sink.opened(slot.index, resumes);
   }
 
   #closed(slot: Slot, reason: EndReason, text: string, remote: boolean): void {
     const wasLive = slot.state === SlotState.live;
-    slot.state = SlotState.leaving;
+    this.#table.become(slot, SlotState.leaving);
     if (wasLive) this.#options.sink.closed(slot.index, reason, text, remote);
   }
 

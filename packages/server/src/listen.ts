@@ -32,6 +32,7 @@ import { ListeningServer, type MessagingServer, Server } from './listening-serve
 import { MessageServer } from './message-server.ts';
 import { TickMeter } from './server-statistics.ts';
 import type { Log, OnError, SessionServerOptions } from './session-server.ts';
+import { steadyClock } from './wall-clock.ts';
 
 /** Options of {@link listen}, with a game or without. */
 export interface ListenOptions extends ConnectionTuning, AccessOptions {
@@ -47,6 +48,8 @@ export interface ListenOptions extends ConnectionTuning, AccessOptions {
   readonly limits?: LimitOptions;
   /** A client that was lost may take its seat again for so long, whole ms. Default 30000, 0 = never, at most 3600000. */
   readonly resumeMs?: number;
+  /** Clients that may be lost at the same time; who is lost beyond that ends. Default as maxConnections, at most 65535. */
+  readonly maxAway?: number;
   /** Events worth a line; silent by default. */
   readonly log?: Log;
   /** Everything that user code throws, and socket errors. Default: to `log`. */
@@ -76,6 +79,7 @@ const commonNames = {
   fullText: true,
   limits: true,
   resumeMs: true,
+  maxAway: true,
   log: true,
   onError: true,
   signal: true,
@@ -88,6 +92,7 @@ const gameNames = { ...commonNames, development: true } satisfies OptionNames<Ga
 const PORT_MAX = 65_535;
 const CONNECTIONS_MAX = 65_535;
 const RESUME_MS_MAX = 3_600_000;
+const AWAY_MAX = 65_535;
 
 /**
  * Starts a server of typed messages, without a game: see docs/messages.md. Rejects with a TickwireError: 'option-invalid',
@@ -123,6 +128,7 @@ export async function listen<S extends GameShape, M extends MessageDeclarations>
   checkWhole('port', port, 0, PORT_MAX);
   checkWhole('maxConnections', maxConnections, 1, CONNECTIONS_MAX);
   checkWhole('resumeMs', options.resumeMs, 0, RESUME_MS_MAX);
+  checkWhole('maxAway', options.maxAway, 0, AWAY_MAX);
   if (signal?.aborted) throw new TickwireError('aborted', 'the signal had fired before listen');
   const server =
     what instanceof MessageSet ? await listenTo(what, options) : await listenToGame(what, options);
@@ -178,12 +184,16 @@ async function run<C extends Machine & { report(error: Error, where: string): vo
 ): Promise<{ core: C; driver: MachineDriver }> {
   const { host = '::', port = 0 } = options;
   let core: C | undefined;
+  let driver: MachineDriver | undefined;
   const crypto = await loadCrypto();
   const identity = resolveIdentity(crypto, options.identity);
   const report = (where: string) => (error: Error) => core?.report(error, where);
-  const access = await resolveAccess(options, gameIdHash, report('tokens.consume'));
+  const access = await resolveAccess(options, gameIdHash, {
+    failed: report('tokens.consume'),
+    answered: () => driver?.pump(),
+  });
   const { memory } = crypto;
-  const driver = await MachineDriver.open({
+  driver = await MachineDriver.open({
     host,
     port,
     memory,
@@ -193,7 +203,7 @@ async function run<C extends Machine & { report(error: Error, where: string): vo
   const { addresses } = driver.socket;
   const nowMs = driver.nowMs();
   try {
-    const wallClock = () => Date.now();
+    const wallClock = steadyClock(Date.now, driver.nowMs);
     core = make({ crypto, addresses, nowMs, wallClock, identity, access }, driver);
   } catch (error) {
     await driver.close();

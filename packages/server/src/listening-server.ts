@@ -81,6 +81,7 @@ export class ListeningServer<
       ...socket.statistics,
       ...this.core.host.statistics,
       sessions: this.core.sessions.size,
+      away: this.core.away.size,
       messagesMalformed: this.core.messagesMalformed,
       messagesUnheard: this.core.messagesUnheard,
       receiveBufferBytes: socket.receiveBufferBytes,

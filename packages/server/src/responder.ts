@@ -27,10 +27,15 @@ import {
 } from '@tickwire/protocol';
 import type { AccessCheck, Admitted, ConsumeToken } from './access.ts';
 import type { AdmissionLimits } from './admission-limits.ts';
-import type { ReplyRing } from './reply-ring.ts';
+import { type ReplyRing, ReplyTo } from './reply-ring.ts';
 import { isWaiting, type Slot, SlotState, type SlotTable } from './slot-table.ts';
 import type { TokenLedger } from './token-ledger.ts';
 import type { WallClock } from './wall-clock.ts';
+
+/** A proof that comes again is answered again, but not more often: a client repeats its own every 200 ms. */
+const ACCEPT_GAP_MS = 50;
+
+const TOKENS_FULL = 'too many tokens are in use';
 
 /** What a responder is made of. */
 export interface ResponderOptions {
@@ -89,17 +94,19 @@ export class HandshakeResponder {
     const hello = this.#hello;
     if (!hello.readRequest(bytes, start, end)) return Verdict.malformed;
     this.#unproven[0]! += end - start;
-    if (!replies.hasRoom() || !limits.mayAnswer(nowMs, hello.nonce, 0)) return Verdict.limited;
+    if (!replies.hasRoom(ReplyTo.stranger)) return Verdict.limited;
+    if (!limits.mayAnswer(nowMs, hello.nonce, 0)) return Verdict.limited;
     const mismatch = this.#mismatch(hello);
     if (mismatch !== undefined) {
       if (limits.mayRefuse(nowMs)) {
-        this.#unproven[1]! += this.#replyRefusal(hello.nonce, from, mismatch, '');
+        const { stranger } = ReplyTo;
+        this.#unproven[1]! += this.#replyRefusal(hello.nonce, from, mismatch, '', stranger);
       }
       return Verdict.unexpected;
     }
     this.#cookies.make(nowMs, hello.nonce, from, this.#challenge.cookie);
     const length = writeChallenge(replies.bytes, replies.offset, hello.nonce, this.#challenge);
-    replies.push(length, from);
+    replies.push(length, from, ReplyTo.stranger);
     this.#unproven[1]! += length;
     return Verdict.accepted;
   }
@@ -115,7 +122,7 @@ export class HandshakeResponder {
     if (!this.#cookies.check(nowMs, hello.nonce, from, hello.cookie)) return Verdict.forged;
     const known = table.find(hello);
     if (known !== undefined) {
-      if (known.state === SlotState.halfOpen) this.#sendAccept(known);
+      if (known.state === SlotState.halfOpen) this.#sendAccept(nowMs, known);
       return Verdict.duplicate;
     }
     if (!limits.mayConnect(nowMs, from, table.halfOpen)) return Verdict.limited;
@@ -123,7 +130,7 @@ export class HandshakeResponder {
   }
 
   /** The keys of a slot that is let in, and the accept that tells its client. Undefined: there is nothing to build on. */
-  accept(slot: Slot): SessionKeys | undefined {
+  accept(nowMs: number, slot: Slot): SessionKeys | undefined {
     const { crypto } = this.#options;
     const { secrets, accept, admission } = slot;
     const fresh = createKeyPair(crypto);
@@ -136,19 +143,19 @@ export class HandshakeResponder {
     // Whoever had these could read the session from its start, however often its keys change.
     slot.secrets = undefined;
     slot.admission = { ...admission, secret: NO_SECRET };
-    this.#sendAccept(slot);
+    this.#sendAccept(nowMs, slot);
     return keys;
   }
 
   /** Says no to a slot that waits for its decision, and gives it back. */
   refuse(slot: Slot, reason: EndReason, text: string): void {
-    const told = this.#replyRefusal(slot.nonce, slot.address, reason, text, true) > 0;
+    const told = this.#replyRefusal(slot.nonce, slot.address, reason, text, ReplyTo.held) > 0;
     this.#options.release(slot, told);
   }
 
   /** A proof whose cookie holds: only now is it worth opening. */
   #admit(nowMs: number, bytes: Uint8Array, start: number, from: number): Verdict {
-    const { crypto, identity, access, table, addresses } = this.#options;
+    const { crypto, identity, access, table, addresses, limits } = this.#options;
     const proof = openProof(crypto, bytes, start, this.#hello, identity);
     if (proof === undefined) return Verdict.forged;
     const judged = access.judge(proof);
@@ -162,6 +169,7 @@ export class HandshakeResponder {
       this.#refuseProof(nowMs, from, 'full', this.#options.fullText);
       return Verdict.limited;
     }
+    limits.waits(slot.index);
     slot.address = addresses.hold(from);
     if (judged.tokenId === undefined) this.#options.requested(slot);
     else this.#claim(slot, judged.tokenId, judged);
@@ -183,7 +191,7 @@ export class HandshakeResponder {
     // A client that starts over has nothing more to say through its earlier attempt.
     if (before !== undefined && isWaiting(before.state)) release(before, false);
     if (claim === 'used') this.refuse(slot, 'token-used', '');
-    else if (claim === 'full') this.refuse(slot, 'full', '');
+    else if (claim === 'full') this.refuse(slot, 'full', TOKENS_FULL);
     else if (claim === 'granted' || consume === undefined) this.#options.requested(slot);
     else if (claim === 'fresh') {
       tokens.ask(tokenId);
@@ -207,31 +215,35 @@ export class HandshakeResponder {
     return idHash !== game.idHash || digest !== game.digest ? 'game' : undefined;
   }
 
-  #sendAccept(slot: Slot): void {
-    const { replies } = this.#options;
-    if (!replies.hasRoom()) return;
+  #sendAccept(nowMs: number, slot: Slot): void {
+    const { replies, addresses } = this.#options;
+    // In this form a clock that goes back holds nothing up.
+    if (Math.abs(nowMs - slot.acceptedMs) < ACCEPT_GAP_MS) return;
+    if (!replies.hasRoom(ReplyTo.held)) return;
+    slot.acceptedMs = nowMs;
     replies.bytes.set(slot.accept, replies.offset);
-    replies.push(slot.accept.length, slot.address);
+    // The slot may be given up, and with it the address, before this leaves.
+    replies.push(slot.accept.length, addresses.hold(slot.address), ReplyTo.held);
   }
 
   /** Answers the proof that was read last, which has no slot. */
   #refuseProof(nowMs: number, to: number, reason: EndReason, text: string): void {
     if (!this.#options.limits.mayRefuseProof(nowMs)) return;
-    this.#replyRefusal(this.#hello.nonce, to, reason, text);
+    this.#replyRefusal(this.#hello.nonce, to, reason, text, ReplyTo.proven);
   }
 
-  /** Returns the bytes of the reply, 0 = no room. `held`: lets go of the address when it has been polled. */
+  /** Returns the bytes of the reply, 0 = no room; `kind` is one of {@link ReplyTo}. */
   #replyRefusal(
     nonce: Uint8Array,
     to: number,
     reason: EndReason,
     text: string,
-    held = false,
+    kind: number,
   ): number {
     const { replies } = this.#options;
-    if (!replies.hasRoom()) return 0;
+    if (!replies.hasRoom(kind)) return 0;
     const length = writeRefusal(replies.bytes, replies.offset, nonce, reason, text);
-    replies.push(length, to, held);
+    replies.push(length, to, kind);
     return length;
   }
 }

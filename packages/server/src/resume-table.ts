@@ -1,5 +1,6 @@
-// Which sessions can be resumed, with what, and until when. A secret belongs to one connection of a session: the next
-// connection brings the next secret, so that each works once. It is void as soon as its session has ended.
+// Which sessions can be resumed, with what, and until when. A secret belongs to one connection of a session, and the next
+// connection brings the next one. A client that has heard nothing on its new connection does not have that yet, so what
+// it came back with stays good until the client was heard to have heard. All is void as soon as the session has ended.
 //
 // A session is connected, or away: without a connection, with all it had, for `resumeMs`. Nobody is evicted: when as
 // many are away as may be, who loses the connection next has no such time. A session is in here once, so that there are
@@ -16,6 +17,14 @@ interface ResumeOptions {
   readonly maxAway: number;
 }
 
+/** What else belongs to the keys of a connection. */
+interface IssueOptions {
+  /** The number of the secret that the connection was made with; 0 = it resumes nothing. */
+  readonly resumes?: number;
+  /** Of the token that the session began with. */
+  readonly timeoutMs?: number | undefined;
+}
+
 /** Long enough to start a game again, and for most gaps of a mobile network. */
 const RESUME_MS = 30_000;
 const RESUME_MS_MAX = 3_600_000;
@@ -28,21 +37,33 @@ interface Entry<S> extends Resumable {
   readonly holder: S;
 }
 
+/** What resumes one session. */
+interface Secrets<S> {
+  readonly current: Entry<S>;
+  /** What its connection was made with, as long as the client may know nothing newer. Never more than one. */
+  former: Entry<S> | undefined;
+}
+
 /** See the head of the file. */
 export class ResumeTable<S> {
   readonly #resumeMs: number;
   readonly #maxAway: number;
+  readonly #confirmed: (holder: S) => boolean;
   readonly #byId = new Map<string, Entry<S>>();
   readonly #byTicket = new Map<number, Entry<S>>();
-  readonly #byHolder = new Map<S, Entry<S>>();
+  readonly #byHolder = new Map<S, Secrets<S>>();
   /** Until when each waits; who left first stands first. */
   readonly #away = new Map<S, number>();
   #nextTicket = 1;
 
-  /** Throws 'option-invalid'. */
-  constructor({ resumeMs = RESUME_MS, maxAway }: ResumeOptions) {
+  /**
+   * @param confirmed whether a client has acked anything on the connection that its session has. Asked when it matters.
+   * Throws 'option-invalid'.
+   */
+  constructor({ resumeMs = RESUME_MS, maxAway }: ResumeOptions, confirmed: (holder: S) => boolean) {
     this.#resumeMs = checkResumeMs(resumeMs);
     this.#maxAway = checkMaxAway(maxAway);
+    this.#confirmed = confirmed;
   }
 
   /** Sessions that can be resumed, connected ones included. */
@@ -65,24 +86,33 @@ export class ResumeTable<S> {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** From now on the session is resumed with these keys, and with no others. Does nothing where resuming is off. */
-  issue(holder: S, { id, secret }: ResumeKeys): void {
+  /**
+   * From now on the session is resumed with these keys; until its client is confirmed also with those that it has come
+   * with, and with no others. Does nothing where resuming is off.
+   */
+  issue(
+    holder: S,
+    { id, secret }: ResumeKeys,
+    { resumes = 0, timeoutMs }: IssueOptions = {},
+  ): void {
+    const former = this.#byTicket.get(resumes);
     this.#forget(holder);
     if (this.#resumeMs === 0) return;
-    const entry = { id: keyOf(id), session: this.#nextTicket++, secret: secret.slice(), holder };
-    this.#byId.set(entry.id, entry);
-    this.#byTicket.set(entry.session, entry);
-    this.#byHolder.set(holder, entry);
+    const session = this.#nextTicket++;
+    const current = { id: keyOf(id), session, secret: secret.slice(), timeoutMs, holder };
+    this.#byHolder.set(holder, { current, former });
+    this.#add(current);
+    if (former !== undefined) this.#add(former);
   }
 
   /** What can be resumed by this id, if its secret is known as well. */
   find(id: Uint8Array): Resumable | undefined {
-    return this.#byId.get(keyOf(id));
+    return this.#valid(this.#byId.get(keyOf(id)));
   }
 
   /** Whose number it is; undefined = the secret it stood for is void. */
   holder(ticket: number): S | undefined {
-    return this.#byTicket.get(ticket)?.holder;
+    return this.#valid(this.#byTicket.get(ticket))?.holder;
   }
 
   /**
@@ -94,8 +124,9 @@ export class ResumeTable<S> {
     return reason === 'replaced' || (reason === 'timeout' && this.#away.size < this.#maxAway);
   }
 
-  /** The session has lost its connection. Its keys stay good. */
+  /** The session is losing its connection, of which it may be asked for the last time. Its keys stay good. */
   leave(holder: S, nowMs: number): void {
+    this.#valid(this.#byHolder.get(holder)?.former);
     this.#away.set(holder, nowMs + this.#resumeMs);
   }
 
@@ -119,11 +150,31 @@ export class ResumeTable<S> {
     }
   }
 
-  #forget(holder: S): void {
-    const entry = this.#byHolder.get(holder);
-    if (entry === undefined) return;
+  /** The same; undefined = there is none, or it is a former one and void by now. */
+  #valid(entry: Entry<S> | undefined): Entry<S> | undefined {
+    if (entry === undefined) return undefined;
+    const secrets = this.#byHolder.get(entry.holder)!;
+    if (entry !== secrets.former || !this.#confirmed(entry.holder)) return entry;
+    this.#drop(entry);
+    secrets.former = undefined;
+    return undefined;
+  }
+
+  #add(entry: Entry<S>): void {
+    this.#byId.set(entry.id, entry);
+    this.#byTicket.set(entry.session, entry);
+  }
+
+  #drop(entry: Entry<S>): void {
     this.#byId.delete(entry.id);
     this.#byTicket.delete(entry.session);
+  }
+
+  #forget(holder: S): void {
+    const secrets = this.#byHolder.get(holder);
+    if (secrets === undefined) return;
+    this.#drop(secrets.current);
+    if (secrets.former !== undefined) this.#drop(secrets.former);
     this.#byHolder.delete(holder);
   }
 }

@@ -8,7 +8,10 @@ import type { HostStatistics } from './host-statistics.ts';
 
 /** Statistics of a server since its start. */
 export interface ServerStatistics extends SocketStatistics, HostStatistics {
+  /** Connected now. */
   readonly sessions: number;
+  /** Sessions that have lost their connection and wait for their clients. */
+  readonly away: number;
   /** Messages that did not fit their declaration; they were ignored. */
   readonly messagesMalformed: number;
   /** Messages, and values taken back, for which no handler was set; they are gone. */

@@ -20,7 +20,7 @@ export interface SessionServerOptions extends ConnectionTuning {
   readonly crypto: Crypto;
   readonly addresses: AddressBook;
   readonly nowMs: number;
-  /** Unix time, ms, as it is when asked: what connect tokens are judged by. Default: as if `nowMs` were it. */
+  /** Unix time, ms, as it is when asked: what connect tokens are judged by. A server that takes them must have it. */
   readonly wallClock?: (() => number) | undefined;
   /** What clients know the server by. Default: a new one. */
   readonly identity?: KeyPair | undefined;

@@ -7,6 +7,8 @@
 //                     anything else ended its connection                ended
 //   away              its client has resumed it                         connected
 //                     resumeMs are over, somebody ended it, close       ended
+//
+// A client resumes with what its connection was given; until it has acked something there also with what it came with.
 
 import {
   type Destination,
@@ -19,14 +21,17 @@ import {
   type RateLimit,
   type Verdict,
 } from '@tickwire/protocol';
+import { NOTHING_TO_RESUME } from './access.ts';
 import { askFor } from './connect-request.ts';
 import { Departures } from './departures.ts';
+import { reportTo } from './error-report.ts';
 import { ConnectionHost } from './host.ts';
 import { resolveLimits } from './limits.ts';
 import { MessageHandlers } from './message-handlers.ts';
 import { ResumeTable } from './resume-table.ts';
 import {
   GRACE_MS,
+  isHeard,
   type Session,
   type SessionLink,
   type SessionPlace,
@@ -81,8 +86,10 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     this.#options = options;
     this.#nowMs = options.nowMs;
     const { maxConnections = MAX_CONNECTIONS, limits = {}, resumeMs } = options;
+    const { maxAway = maxConnections } = options;
     this.#port = this.#createPort(resolveLimits(limits, maxConnections).messages);
-    this.#resumes = new ResumeTable({ resumeMs, maxAway: options.maxAway ?? maxConnections });
+    const confirmed = ({ connected, slot }: S) => connected && isHeard(this.host.connection(slot));
+    this.#resumes = new ResumeTable({ resumeMs, maxAway }, confirmed);
     this.#handlers = new MessageHandlers(messages as MessageSet<MessageDeclarations>, (...call) =>
       this.guard(...call),
     );
@@ -208,11 +215,9 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     return this.host.poll(nowMs, out, start, to);
   }
 
-  /** Hands an error to `onError`, or to the log. For the shell. */
+  /** Hands an error to `onError`, or to the log; never throws. For the shell. */
   report(error: Error, where: string): void {
-    const { onError } = this.#options;
-    if (onError === undefined) this.log('error', 'user-error', { where, error: `${error}` });
-    else onError(error, where);
+    reportTo(this.#options, error, where);
   }
 
   protected abstract createSession(place: SessionPlace, port: SessionPort): S;
@@ -320,37 +325,33 @@ export abstract class SessionServer<M extends MessageDeclarations, S extends Ses
     const { session, link } = this.#waiting.get(slot)!;
     this.#waiting.delete(slot);
     if (resumes === 0) this.#enter(session, link);
-    else if (this.#resumes.holder(resumes) === session) this.#resume(session, link);
-    else this.host.close(slot, 'resume-invalid', '');
+    else if (this.#resumes.holder(resumes) === session) this.#resume(session, link, resumes);
+    else this.host.close(slot, 'resume-invalid', NOTHING_TO_RESUME);
   }
 
   #enter(session: S, link: SessionLink<M>): void {
-    this.#attach(session, link);
+    this.#attach(session, link, 0);
     this.log('info', 'session', { session: session.id });
     this.guard(session, 'onSession', () => this.#onSession(session));
     if (this.#closing !== undefined) this.#shutDown(session);
   }
 
-  #resume(session: S, link: SessionLink<M>): void {
+  #resume(session: S, link: SessionLink<M>, resumes: number): void {
     if (this.#isLive(session)) this.host.close(session.slot, 'replaced', '');
     // The user, who was told of the loss just now, may have ended it.
-    if (session.ended !== undefined) {
-      this.host.close(link.slot, session.ended, '');
-      return;
-    }
+    if (session.ended !== undefined) return this.host.close(link.slot, session.ended, '');
     this.#resumes.return(session);
-    this.#attach(session, link);
+    this.#attach(session, link, resumes);
     this.resumed(session);
     this.log('info', 'session-resumed', { session: session.id });
     this.guard(session, 'onResumed', () => this.#onResumed(session));
   }
 
-  /** The secret of the connection that the session had before is void from now on. */
-  #attach(session: S, link: SessionLink<M>): void {
+  #attach(session: S, link: SessionLink<M>, resumes: number): void {
     session.attach(link);
     this.#sessions.set(link.slot, session);
-    const keys = this.host.resumeKeys(link.slot);
-    if (keys !== undefined) this.#resumes.issue(session, keys);
+    const [keys, timeoutMs] = [this.host.resumeKeys(link.slot), this.host.timeoutMs(link.slot)];
+    if (keys !== undefined) this.#resumes.issue(session, keys, { resumes, timeoutMs });
   }
 
   #closed(slot: number, reason: EndReason, text: string, remote: boolean): void {

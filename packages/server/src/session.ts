@@ -253,3 +253,10 @@ export class Session<M extends MessageDeclarations = MessageDeclarations> {
     return result;
   }
 }
+
+/** Whether the peer has acked anything: it has heard this side. */
+export function isHeard(connection: Connection | undefined): boolean {
+  if (connection === undefined) return false;
+  const { acked, spuriousLosses } = connection.statistics;
+  return acked + spuriousLosses > 0;
+}

@@ -1,5 +1,5 @@
 // Places for connections: taken by a proof, found again by the same proof, named on the wire by an id whose low
-// half is the index.
+// half is the index. Nothing here takes longer the more of them there are: whoever has a cookie can ask at will.
 
 import {
   ACCEPT_BYTES,
@@ -15,6 +15,7 @@ import {
   TickwireError,
 } from '@tickwire/protocol';
 import { PathChange } from './path-change.ts';
+import { SlotIndex } from './slot-index.ts';
 
 /** What a slot is in the middle of. */
 export const SlotState = { free: 0, deciding: 1, halfOpen: 2, live: 3, leaving: 4 } as const;
@@ -54,7 +55,8 @@ const NOBODY: Admission = { secret: NO_SECRET, resumes: 0 };
 /** One place for a connection. */
 export class Slot {
   readonly index: number;
-  state: number = SlotState.free;
+  /** {@link SlotTable.become} sets it, and nobody else. */
+  readonly state: number = SlotState.free;
   localId = 0;
   remoteId = 0;
   address = 0;
@@ -68,6 +70,8 @@ export class Slot {
   admission = NOBODY;
   /** The answer, to be repeated when the proof is. */
   readonly accept = new Uint8Array(ACCEPT_BYTES);
+  /** When it was given last. */
+  acceptedMs = Number.NEGATIVE_INFINITY;
   /** With these its session can be resumed. */
   resumeKeys: ResumeKeys | undefined;
   connection: Connection | undefined;
@@ -86,37 +90,45 @@ export class SlotTable {
   /** Slots that there can be, those for clients that resume included. */
   readonly capacity: number;
   readonly #bound: number;
+  readonly #index: SlotIndex;
+  /** Indexes of slots that are free again. */
+  readonly #free: number[] = [];
+  readonly #waited: (slot: Slot) => void;
   readonly #idBytes = new Uint8Array(2);
-  #used = 0;
+  #halfOpen = 0;
 
-  /** Throws 'option-invalid' for a capacity that ids cannot name. */
-  constructor(crypto: Crypto, capacity: number) {
+  /**
+   * `waited` is told when a slot waits no more, see {@link isWaiting}. Throws 'option-invalid' for a capacity that ids
+   * cannot name.
+   */
+  constructor(crypto: Crypto, capacity: number, waited: (slot: Slot) => void = () => {}) {
     this.#crypto = crypto;
+    this.#waited = waited;
     if (!(Number.isInteger(capacity) && capacity >= 1 && capacity < SLOTS_MAX)) {
       const want = `give a whole number from 1 to ${SLOTS_MAX - 1}`;
       throw new TickwireError('option-invalid', `maxConnections is ${capacity}; ${want}`);
     }
     this.#bound = capacity;
     this.capacity = Math.min(capacity + SLOTS_TO_RESUME, SLOTS_MAX);
+    this.#index = new SlotIndex(crypto, this.capacity);
   }
 
   /** Slots that are not free. */
   get used(): number {
-    return this.#used;
+    return this.slots.length - this.#free.length;
   }
 
   /** Slots whose clients have not been heard on their connection yet. */
   get halfOpen(): number {
-    let count = 0;
-    for (const { state } of this.slots) if (isWaiting(state)) count++;
-    return count;
+    return this.#halfOpen;
   }
 
   /** The slot that the same proof took before: the same nonce, which the cookie binds to the address, and key. */
   find(hello: Hello): Slot | undefined {
     const { nonce, clientKey } = hello;
-    for (const slot of this.slots) {
-      if (slot.state === SlotState.free) continue;
+    const index = this.#index;
+    for (let place = index.home(nonce); index.at(place) >= 0; place = index.next(place)) {
+      const slot = this.slots[index.at(place)]!;
       if (isSame(slot.nonce, nonce) && isSame(slot.clientKey, clientKey)) return slot;
     }
     return undefined;
@@ -125,15 +137,10 @@ export class SlotTable {
   /** Takes a slot for a proof; undefined = full. */
   take(hello: Hello, secrets: ProofSecrets, admission: Admission, nowMs: number): Slot | undefined {
     const bound = admission.resumes === 0 ? this.#bound : this.capacity;
-    if (this.#used >= bound) return undefined;
-    let index = this.slots.findIndex((slot) => slot.state === SlotState.free);
-    if (index < 0) {
-      index = this.slots.length;
-      this.slots.push(new Slot(index));
-    }
-    const slot = this.slots[index]!;
-    slot.state = SlotState.deciding;
-    slot.localId = this.#newId(index);
+    if (this.used >= bound) return undefined;
+    const slot = this.slots[this.#free.pop() ?? this.slots.push(new Slot(this.slots.length)) - 1]!;
+    this.become(slot, SlotState.deciding);
+    slot.localId = this.#newId(slot.index);
     slot.remoteId = hello.clientId;
     slot.sinceMs = nowMs;
     slot.nonce.set(hello.nonce);
@@ -141,18 +148,32 @@ export class SlotTable {
     slot.cookieSlice = cookieSlice(hello.cookie);
     slot.secrets = secrets;
     slot.admission = admission;
-    this.#used++;
+    this.#index.add(slot.nonce, slot.index);
     return slot;
   }
 
+  /** The slot is in the middle of something else from now on; for nothing at all there is `free`. */
+  become(slot: Slot, state: number): void {
+    const waited = isWaiting(slot.state);
+    const waits = isWaiting(state);
+    (slot as { state: number }).state = state;
+    if (waits && !waited) this.#halfOpen++;
+    if (waits || !waited) return;
+    this.#halfOpen--;
+    this.#waited(slot);
+  }
+
+  /** Nobody has the slot, which was taken, any more. */
   free(slot: Slot): void {
-    slot.state = SlotState.free;
+    this.become(slot, SlotState.free);
+    this.#index.remove(slot.index);
+    this.#free.push(slot.index);
     slot.connection = undefined;
     slot.secrets = undefined;
     slot.admission = NOBODY;
     slot.resumeKeys = undefined;
     slot.localId = 0;
-    this.#used--;
+    slot.acceptedMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Low half: the slot. High half: random, not 0, so that ids of earlier holders of the slot do not fit. */

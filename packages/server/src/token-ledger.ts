@@ -35,6 +35,7 @@ export type Claim = 'fresh' | 'asked' | 'granted' | 'used' | 'full';
 export class TokenLedger {
   readonly #entries = new Map<string, Entry>();
   readonly #capacity: number;
+  #full = 0;
   /** Nothing that may be dropped expires before. */
   #nextExpiryWallMs = Number.POSITIVE_INFINITY;
   /** What expires up to here may have been dropped. */
@@ -48,6 +49,11 @@ export class TokenLedger {
   /** Tokens that are remembered. */
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Tokens that were refused because as many as may be were remembered. */
+  get full(): number {
+    return this.#full;
   }
 
   /** The slot of the attempt that has the token, -1 = none. Whoever claims it next takes it from there. */
@@ -115,7 +121,10 @@ export class TokenLedger {
     // A clock that went backwards must not bring a dropped token back to life.
     if (expiresWallMs <= this.#droppedWallMs) return 'used';
     if (this.#entries.size >= this.#capacity) this.#dropExpired(nowWallMs);
-    if (this.#entries.size >= this.#capacity) return 'full';
+    if (this.#entries.size >= this.#capacity) {
+      this.#full++;
+      return 'full';
+    }
     this.#entries.set(key, { expiresWallMs, holder: slot, store: Store.unasked, consumed: false });
     return 'fresh';
   }

@@ -1,6 +1,6 @@
 // Who may come in: every way that a client can show itself, at every server.
 
-import { simulatedCrypto } from '@tickwire/netsim';
+import { SimulatedAddressBook, simulatedCrypto } from '@tickwire/netsim';
 import {
   type Credential,
   createKeyPair,
@@ -13,7 +13,8 @@ import {
 } from '@tickwire/protocol';
 import { describe, expect, test } from 'vitest';
 import { type Access, AccessCheck, type Resumable } from '../src/access.ts';
-import { WallClock } from '../src/wall-clock.ts';
+import { ConnectionHost } from '../src/host.ts';
+import { steadyClock, WallClock } from '../src/wall-clock.ts';
 import { Attempt, GAME, TOKEN_KEY, tokenOf, WALL_MS } from './handshake-scene.ts';
 
 const crypto = simulatedCrypto(1);
@@ -51,7 +52,7 @@ function check(access: Access, nowMs = 5000): AccessCheck {
     serverKey: identity.publicKey,
     wall: new WallClock(() => times.shift() ?? WALL_MS + nowMs),
     resumable: (id): Resumable | undefined =>
-      `${id}` === `${resumeId}` ? { session: 7, secret: resumeSecret } : undefined,
+      `${id}` === `${resumeId}` ? { session: 7, secret: resumeSecret, timeoutMs: 4321 } : undefined,
   });
 }
 
@@ -113,7 +114,12 @@ describe('a pre-shared key', () => {
 describe('a resume', () => {
   test('needs id and secret, and says the same whichever is wrong', () => {
     const answer = check(servers.token).judge(shown(credentials.resume));
-    expect(answer).toEqual({ secret: resumeSecret, resumes: 7, expiresWallMs: 0 });
+    expect(answer).toEqual({
+      secret: resumeSecret,
+      resumes: 7,
+      timeoutMs: 4321,
+      expiresWallMs: 0,
+    });
     const wrong: Credential[] = [
       { ...credentials.resume, secret: key },
       { ...credentials.resume, secret: NO_SECRET },
@@ -121,7 +127,8 @@ describe('a resume', () => {
     ];
     for (const credential of wrong) {
       const refusal = check(servers.open).judge(shown(credential));
-      expect(refusal).toEqual({ reason: 'resume-invalid', text: '' });
+      const text = 'too late, used before, or left: connect anew';
+      expect(refusal).toEqual({ reason: 'resume-invalid', text });
     }
   });
 });
@@ -142,7 +149,7 @@ describe('a connect token', () => {
     });
   });
 
-  test('of another backend, or one that is none, or without its secret, is invalid without a word', () => {
+  test('of another backend, or one that is none, or without its secret, is invalid, in the same words', () => {
     const { sealed, secret } = credentials.token;
     const damaged = sealed.slice();
     damaged[60]! ^= 1;
@@ -158,7 +165,8 @@ describe('a connect token', () => {
     ];
     for (const credential of wrong) {
       const refusal = check(servers.token).judge(shown(credential));
-      expect(refusal).toEqual({ reason: 'token-invalid', text: '' });
+      const text = 'damaged, or not sealed for this server';
+      expect(refusal).toEqual({ reason: 'token-invalid', text });
     }
   });
 
@@ -209,6 +217,47 @@ describe('a connect token', () => {
   });
 });
 
+describe('what a server is given', () => {
+  const refused = (access: Access, text: string) =>
+    expect(() => check(access)).toThrow(
+      expect.objectContaining({ code: 'option-invalid', message: expect.stringContaining(text) }),
+    );
+
+  test('must be keys: another length, or all zeros, is none', () => {
+    for (const way of ['key', 'token'] as const) {
+      refused({ way, key: new Uint8Array(31) }, 'the key of access has 31 bytes');
+      refused({ way, key: new Uint8Array(32) }, 'the key of access is all zero');
+    }
+  });
+
+  test('must be an address', () => {
+    for (const address of ['203.0.113.7', '203.0.113.7:0', '::1:7777', '']) {
+      refused({ way: 'token', key: TOKEN_KEY, address }, `the address of access is '${address}'`);
+    }
+  });
+
+  test('must be a clock, where tokens are taken', () => {
+    const host = (access: Access, wallClock?: () => number) =>
+      new ConnectionHost({
+        crypto,
+        access,
+        game: GAME,
+        wallClock,
+        addresses: new SimulatedAddressBook(),
+        sink: { requested() {}, channels: () => [], opened() {}, closed() {} },
+      });
+    expect(() => host(servers.token)).toThrow(
+      expect.objectContaining({
+        code: 'option-invalid',
+        message: expect.stringContaining('wallClock'),
+      }),
+    );
+    expect(() => host(servers.token, () => WALL_MS)).not.toThrow();
+    expect(() => host(servers.key)).not.toThrow();
+    expect(() => host(servers.open)).not.toThrow();
+  });
+});
+
 describe('the wall clock', () => {
   test('is read when asked, and never goes back', () => {
     const times = [50, 60, 40, 70];
@@ -216,5 +265,58 @@ describe('the wall clock', () => {
     expect(wall.startedMs).toBe(50);
     expect([wall.nowMs, wall.nowMs, wall.nowMs]).toEqual([60, 60, 70]);
     expect(wall.startedMs).toBe(50);
+  });
+
+  describe('of the system', () => {
+    const system = { unixMs: WALL_MS, passedMs: 777 };
+    const start = () => {
+      Object.assign(system, { unixMs: WALL_MS, passedMs: 777 });
+      return steadyClock(
+        () => system.unixMs,
+        () => system.passedMs,
+      );
+    };
+
+    test('is read at the start; from then on it is the time that has passed', () => {
+      const read = start();
+      expect(read()).toBe(WALL_MS);
+      system.passedMs += 60_000;
+      for (const off of [60_000, 65_000, 0, -1e9]) {
+        system.unixMs = WALL_MS + off;
+        expect(read()).toBe(WALL_MS + 60_000);
+      }
+    });
+
+    test('gives whole ms, so that a token of the same ms is not from before the start', () => {
+      const read = start();
+      system.passedMs += 0.9;
+      expect(read()).toBe(WALL_MS);
+      system.passedMs += 0.1;
+      expect(read()).toBe(WALL_MS + 1);
+    });
+
+    test('moves on when the process was suspended: more than 5 s are missing', () => {
+      const read = start();
+      system.unixMs += 5001;
+      expect(read()).toBe(WALL_MS + 5001);
+      system.passedMs += 100;
+      system.unixMs += 100;
+      expect(read()).toBe(WALL_MS + 5101);
+      system.unixMs += 3_600_000;
+      expect(read()).toBe(WALL_MS + 5101 + 3_600_000);
+      system.unixMs = WALL_MS;
+      system.passedMs += 1;
+      expect(read()).toBe(WALL_MS + 5102 + 3_600_000);
+    });
+
+    test('that lags behind in small steps is followed once they are more than 5 s together', () => {
+      const read = start();
+      for (let step = 1; step <= 5; step++) {
+        system.unixMs += 1000;
+        expect(read()).toBe(WALL_MS);
+      }
+      system.unixMs += 1;
+      expect(read()).toBe(WALL_MS + 5001);
+    });
   });
 });

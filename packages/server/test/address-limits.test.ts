@@ -9,6 +9,8 @@ const ENTRIES = 1024;
 const each: RateLimit = { perSecond: 2, burst: 3 };
 /** A token takes 1024 ms, so all sums are exact, in whatever steps they are made. */
 const exact: RateLimit = { perSecond: 1000 / 1024, burst: 4 };
+/** Of `exact`: burst by rate. */
+const REST_MS = 4096;
 const plenty: RateLimit = { perSecond: 1e6, burst: 1e6 };
 const usual = resolveLimits({}, 1024);
 
@@ -58,27 +60,59 @@ describe('all together', () => {
     for (let address = 0; address < 4; address++) expect(limits.take(0, address)).toBe(true);
     for (let i = 0; i < 20; i++) expect(limits.take(0, 9)).toBe(false);
     expect([limits.limited, limits.limitedInTotal, limits.size]).toEqual([0, 20, 4]);
-    expect(begun(limits, 1000, 9, 4)).toBe(3);
+    expect(begun(limits, 1000, 9, 9)).toBe(2);
   });
 
   test('one that is above its own limit takes nothing from the total', () => {
     const limits = create(each, { perSecond: 10, burst: 5 });
     expect(begun(limits, 0, 1, 1000)).toBe(3);
-    expect(begun(limits, 0, 2, 1000)).toBe(2);
+    expect(begun(limits, 0, 2, 1000)).toBe(1);
+    expect(begun(limits, 0, 3, 1000)).toBe(1);
+  });
+
+  test('half of the burst is for those who have begun none lately', () => {
+    // An empty share of an address takes two seconds.
+    const limits = create({ perSecond: 16, burst: 32 }, { perSecond: 10, burst: 20 });
+    expect(begun(limits, 0, 1, 99)).toBe(10);
+    for (let address = 2; address < 12; address++) expect(begun(limits, 0, address, 9)).toBe(1);
+    expect(begun(limits, 0, 12, 1)).toBe(0);
+    // Its share is full long before it has rested.
+    expect(begun(limits, 1000, 1, 99)).toBe(0);
+    expect(begun(limits, 1999, 1, 99)).toBe(9);
+    expect(begun(limits, 3998, 1, 99)).toBe(10);
+    // Once it has, it may take one of what is kept.
+    expect([50, 1, 1, 51].map((address) => begun(limits, 5998, address, 99))).toEqual([
+      10, 1, 0, 1,
+    ]);
+  });
+
+  test('thirteen that begin as many as they may keep nobody out; nor fifty', () => {
+    for (const attackers of [13, 14, 50]) {
+      const limits = create(usual.connectionsPerAddress, usual.connections);
+      let newcomers = 0;
+      for (let ms = 0; ms < 20_000; ms++) {
+        for (let address = 0; address < attackers; address++) limits.take(ms, address);
+        if (ms % 50 === 49 && limits.take(ms, 1000 + ms)) newcomers++;
+      }
+      // With fifty it may be that one has to ask again.
+      expect(newcomers, `${attackers} attackers`).toBeGreaterThanOrEqual(
+        attackers === 50 ? 396 : 400,
+      );
+    }
   });
 });
 
 describe('the table', () => {
-  test('takes 1024 in debt, refuses one more, and takes it when somebody is out of debt', () => {
+  test('takes 1024, refuses one more, and takes it when somebody has rested', () => {
     const limits = create(exact);
     for (let address = 0; address < ENTRIES; address++) limits.take(address, address);
     expect([limits.size, limits.crowded]).toEqual([ENTRIES, 0]);
-    expect(limits.take(1023, ENTRIES)).toBe(false);
-    expect(limits.take(1023.5, ENTRIES)).toBe(false);
+    expect(limits.take(1024, ENTRIES)).toBe(false);
+    expect(limits.take(REST_MS - 0.5, ENTRIES)).toBe(false);
     expect(limits.crowded).toBe(2);
-    expect(limits.take(1024, ENTRIES)).toBe(true);
-    expect(limits.take(1024, ENTRIES + 1)).toBe(false);
-    expect(limits.take(1025, ENTRIES + 1)).toBe(true);
+    expect(limits.take(REST_MS, ENTRIES)).toBe(true);
+    expect(limits.take(REST_MS, ENTRIES + 1)).toBe(false);
+    expect(limits.take(REST_MS + 1, ENTRIES + 1)).toBe(true);
     expect([limits.size, limits.crowded, limits.limited]).toEqual([ENTRIES, 3, 0]);
   });
 
@@ -87,9 +121,12 @@ describe('the table', () => {
     expect(begun(limits, 0, 0, 9)).toBe(3);
     for (let address = 1; address < 5000; address++) limits.take(1, address);
     expect(begun(limits, 2, 0, 9)).toBe(0);
-    // The others are out of debt; their places go round, that of the first does not.
+    // The others are out of debt, and have not rested: nobody else comes in.
     for (let address = 5000; address < 9000; address++) limits.take(10_500, address);
-    expect(begun(limits, 10_500, 0, 9)).toBe(1);
+    expect([limits.crowded, begun(limits, 10_500, 0, 9)]).toEqual([3976 + 4000, 1]);
+    // Now their places go round, that of the first does not.
+    for (let address = 5000; address < 9000; address++) limits.take(30_001, address);
+    expect([limits.crowded, begun(limits, 30_001, 0, 9)]).toEqual([7976 + 2977, 2]);
   });
 
   test('when it is full, those who are in it go on', () => {
@@ -101,10 +138,10 @@ describe('the table', () => {
     }
   });
 
-  test('does not grow while few are in debt', () => {
+  test('does not grow while few have not rested', () => {
     const limits = create();
     for (let n = 0; n < 20_000; n++) expect(limits.take(n * 50, n)).toBe(true);
-    expect(limits.size).toBeLessThanOrEqual(11);
+    expect(limits.size).toBe(30);
   });
 
   test.each([
@@ -159,6 +196,8 @@ test('is as a plain model says, with more addresses than entries', () => {
     const random = new Prng(seed);
     const limits = create(exact);
     const model = new Map<number, { tokens: number; atMs: number }>();
+    const rested = (address: number, nowMs: number) =>
+      nowMs - (model.get(address)?.atMs ?? -REST_MS) >= REST_MS;
     const tokensOf = (address: number, nowMs: number) => {
       const known = model.get(address);
       return known === undefined ? 4 : Math.min(4, known.tokens + (nowMs - known.atMs) / 1024);
@@ -170,10 +209,10 @@ test('is as a plain model says, with more addresses than entries', () => {
       const address = random.u32() % 2000;
       const tokens = tokensOf(address, nowMs);
       let may = tokens >= 1;
-      if (tokens === 4) {
+      if (rested(address, nowMs)) {
         model.delete(address);
         if (model.size >= ENTRIES) {
-          for (const other of model.keys()) if (tokensOf(other, nowMs) === 4) model.delete(other);
+          for (const other of model.keys()) if (rested(other, nowMs)) model.delete(other);
         }
         may = model.size < ENTRIES;
         if (!may) crowded++;

@@ -54,7 +54,7 @@ describe('limits', () => {
 
   test('connections from one address, and in total', () => {
     const connectionsPerAddress = { perSecond: 1, burst: 2 };
-    const limits = create({ connectionsPerAddress, connections: { perSecond: 1, burst: 5 } });
+    const limits = create({ connectionsPerAddress, connections: { perSecond: 5, burst: 5 } });
     expect(admitted(3, () => limits.mayConnect(0, 7, 0))).toBe(2);
     expect(limits.statistics).toEqual({ ...none, addressesLimited: 1 });
     expect(admitted(4, (n) => limits.mayConnect(0, 20 + n, 0))).toBe(3);
@@ -70,6 +70,29 @@ describe('limits', () => {
     expect(limits.mayConnect(0, 1, 2)).toBe(true);
     expect(limits.mayConnect(0, 1, 2)).toBe(false);
     expect(limits.statistics).toEqual({ ...none, halfOpenLimited: 2, addressesLimited: 1 });
+  });
+
+  test('half-open: an address has no more of them than are free, unless it has none', () => {
+    const unlimited = { connectionsPerAddress: plenty, connections: plenty };
+    const limits = create({ ...unlimited, halfOpen: 10 }, 16);
+    let halfOpen = 0;
+    const join = (address: number) => {
+      if (!limits.mayConnect(0, address, halfOpen)) return false;
+      limits.waits(halfOpen++);
+      return true;
+    };
+    expect(admitted(20, () => join(1))).toBe(6);
+    expect(limits.statistics).toEqual({ ...none, halfOpenLimited: 14 });
+    expect(admitted(20, () => join(2))).toBe(3);
+    expect([join(1), join(3), join(4)]).toEqual([false, true, false]);
+    // One place of the first, then another one: it has four then, and three are free.
+    for (const slot of [0, 0, 1]) limits.waited(slot);
+    halfOpen = 8;
+    expect(limits.mayConnect(0, 1, halfOpen)).toBe(false);
+    expect(limits.mayConnect(0, 5, halfOpen)).toBe(true);
+    limits.waited(2);
+    limits.waited(3);
+    expect(limits.mayConnect(0, 1, halfOpen)).toBe(true);
   });
 
   test('half-open is never more than there are slots', () => {

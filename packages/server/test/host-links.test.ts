@@ -218,7 +218,7 @@ describe('a host with clients on bad links', () => {
     const access = { way: 'key', key } as const;
     const credentials = [
       { way: Way.key, secret: key },
-      { way: Way.key, secret: new Uint8Array(32) },
+      { way: Way.key, secret: new Uint8Array(32).fill(8) },
       { way: Way.open },
     ] as const;
     const scene = crowd(6, 4, { access }, undefined, (n) => credentials[n % 3]!);

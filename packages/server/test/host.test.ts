@@ -3,10 +3,13 @@
 import { simulatedCrypto } from '@tickwire/netsim';
 import {
   DATA_PACKET_BYTES_MIN,
+  HEADER_BYTES,
   KEY_BYTES,
   keyPairOf,
   PADDED_BYTES,
   PacketKind,
+  readAccept,
+  TAG_BYTES,
   Verdict,
   Way,
   writeHeader,
@@ -49,6 +52,8 @@ describe('a host', () => {
       unprovenBytesIn: 1200,
       unprovenBytesOut: 70,
       repliesDropped: 0,
+      tokensRemembered: 0,
+      tokensFull: 0,
       pathChallenges: 0,
       pathChanges: 0,
       requestsLimited: 0,
@@ -119,6 +124,7 @@ describe('a half-open slot', () => {
       const scene = new Scene();
       scene.answer = answer;
       scene.receive(scene.proof(new Attempt(1)));
+      scene.drain();
       scene.advance(4999);
       expect([scene.host.used, scene.addresses.holds, scene.freed]).toEqual([1, 1, []]);
       scene.advance(1);
@@ -257,6 +263,28 @@ describe('packets of a connection', () => {
     expect(scene.receive(scene.says(peer))).toBe(Verdict.limited);
   });
 
+  test('that are authentic and malformed count as well', () => {
+    const scene = new Scene({ limits: { packets: { perSecond: 1, burst: 5 } } });
+    const attempt = new Attempt(1);
+    const accept = scene.accept(attempt)!;
+    const { serverId } = readAccept(accept, 0, accept.length)!;
+    const sealer = attempt.crypto.sealer(attempt.keys(accept)!.clientToServer);
+    const malformed = (sequence: number) => {
+      // No ack block has all flags.
+      const bytes = new Uint8Array(HEADER_BYTES + 8 + TAG_BYTES).fill(0xff);
+      writeHeader(bytes, 0, serverId, sequence);
+      sealer.seal(bytes, 0, HEADER_BYTES, HEADER_BYTES + 8, sequence);
+      return bytes;
+    };
+    for (let n = 0; n < 5; n++) expect(scene.receive(malformed(n))).toBe(Verdict.malformed);
+    expect(scene.receive(malformed(5))).toBe(Verdict.limited);
+    expect(scene.host.statistics.packetsLimited).toBe(1);
+    scene.advance(1000);
+    expect(scene.receive(malformed(5))).toBe(Verdict.malformed);
+    // Too short to be opened.
+    expect(scene.receive(malformed(6).subarray(0, HEADER_BYTES))).toBe(Verdict.malformed);
+  });
+
   test('the next in a slot has a full limit', () => {
     const scene = new Scene({
       limits: { packets: { perSecond: 0.01, burst: 3 } },
@@ -340,7 +368,7 @@ describe('a resume', () => {
       { way: 'key', key },
       { way: 'token', key: TOKEN_KEY },
     ] as const) {
-      const scene = new Scene({ access, sink: { resumable } });
+      const scene = new Scene({ access, wallClock: () => WALL_MS, sink: { resumable } });
       scene.join(new Attempt(1, { credential }));
       expect(scene.events).toEqual(['opened 0 42']);
       expect(scene.host.user(0)).toBeUndefined();
@@ -355,7 +383,11 @@ describe('a resume', () => {
     ];
     for (const [number, one] of wrong.entries()) {
       const refusal = scene.refusal(new Attempt(number, { credential: one }));
-      expect(refusal).toEqual({ verdict: Verdict.unexpected, reason: 'resume-invalid', text: '' });
+      expect(refusal).toEqual({
+        verdict: Verdict.unexpected,
+        reason: 'resume-invalid',
+        text: 'too late, used before, or left: connect anew',
+      });
     }
     expect([scene.host.used, scene.addresses.size]).toEqual([0, 0]);
   });
@@ -369,9 +401,10 @@ describe('a resume', () => {
     const proof = scene.proof(new Attempt(1, { credential }));
     scene.receive(proof);
     const first = scene.drain();
+    scene.advance(50);
     expect(scene.receive(proof)).toBe(Verdict.duplicate);
     expect(scene.drain()).toEqual(first);
-    scene.advance(5000);
+    scene.advance(4950);
     expect([scene.host.used, scene.addresses.size, scene.events.length]).toEqual([0, 0, 0]);
   });
 });

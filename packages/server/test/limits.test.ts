@@ -17,11 +17,12 @@ describe('limits', () => {
     expect(resolveLimits({}, SLOTS)).toEqual({
       connectionsPerAddress: { perSecond: 16, burst: 32 },
       connections: { perSecond: 200, burst: 64 },
-      halfOpen: 256,
+      halfOpen: 512,
       packets: { perSecond: 10_000, burst: 20_000 },
       requests: { perSecond: 5000, burst: 1000 },
       refusals: { perSecond: 100, burst: 100 },
       messages: { perSecond: 10_000, burst: 20_000 },
+      tokens: 8192,
     });
   });
 
@@ -34,6 +35,7 @@ describe('limits', () => {
       requests: { perSecond: 1 },
       refusals: { burst: 5 },
       messages: {},
+      tokens: 77,
     };
     expect(resolveLimits(given, SLOTS)).toEqual({
       connectionsPerAddress: { perSecond: 1, burst: 3.5 },
@@ -43,12 +45,13 @@ describe('limits', () => {
       requests: { perSecond: 1, burst: 1 },
       refusals: { perSecond: 100, burst: 5 },
       messages: { perSecond: 10_000, burst: 20_000 },
+      tokens: 77,
     });
   });
 
   test('half-open slots are never more than there are slots', () => {
-    expect(resolveLimits({}, 255).halfOpen).toBe(255);
-    expect(resolveLimits({}, 256).halfOpen).toBe(256);
+    expect(resolveLimits({}, 511).halfOpen).toBe(511);
+    expect(resolveLimits({}, 513).halfOpen).toBe(512);
     expect(resolveLimits({ halfOpen: 65_535 }, 300).halfOpen).toBe(300);
   });
 
@@ -76,6 +79,14 @@ describe('limits', () => {
 
   test.each([0, 65_536, 1.5, -1, Number.NaN, '5'])('no half-open count is %j', (value) => {
     invalid({ halfOpen: value }, 'limits.halfOpen', `${value}`);
+  });
+
+  test.each([0, 1_000_001, 1.5, Number.NaN, '5'])('no count of tokens is %j', (value) => {
+    invalid({ tokens: value }, 'limits.tokens', `${value}`);
+  });
+
+  test.each([1, 1_000_000])('%d tokens are remembered', (tokens) => {
+    expect(resolveLimits({ tokens }, SLOTS).tokens).toBe(tokens);
   });
 
   test('one that is misspelt is named, with those that there are', () => {

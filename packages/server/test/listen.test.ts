@@ -45,6 +45,9 @@ const wrong: [MessageListenOptions, string][] = [
   [{ maxConnections: 0 }, 'maxConnections is 0; give a whole number from 1 to 65535'],
   [{ maxConnections: 65_536 }, 'maxConnections is 65536'],
   [{ timeoutMs: 0 }, 'timeoutMs is 0'],
+  [{ maxAway: -1 }, 'maxAway is -1; give a whole number from 0 to 65535'],
+  [{ maxAway: 65_536 }, 'maxAway is 65536'],
+  [{ tokens: { key: 'A'.repeat(43) } }, 'tokens.key is all zero'],
   [{ rate: { maxBytesPerSecond: 1 } }, 'maxBytesPerSecond is 1'],
   [{ prot: 7 } as MessageListenOptions, "listen has no option 'prot'; it has timeoutMs, "],
   [{ rate: { max: 1 } } as MessageListenOptions, "rate has no option 'max'; it has initialBytes"],
@@ -66,9 +69,10 @@ describe('options of listen', () => {
   it('may be at their bounds, or undefined', async () => {
     const host = '127.0.0.1';
     open.push(await listen(messages, { host, port: 0, maxConnections: 1 }));
-    open.push(await listen(messages, { host, maxConnections: 65_535 }));
+    open.push(await listen(messages, { host, maxConnections: 65_535, maxAway: 65_535 }));
+    open.push(await listen(messages, { host, maxAway: 0 }));
     const unset = { host, port: undefined, maxConnections: undefined } as object;
     open.push(await listen(messages, unset));
-    expect(open).toHaveLength(3);
+    expect(open).toHaveLength(4);
   });
 });

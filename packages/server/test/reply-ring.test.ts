@@ -1,11 +1,13 @@
 import { REPLY_BYTES_MAX } from '@tickwire/protocol';
 import { describe, expect, test } from 'vitest';
-import { ReplyRing } from '../src/reply-ring.ts';
+import { ReplyRing, ReplyTo } from '../src/reply-ring.ts';
 
-function put(ring: ReplyRing, value: number, length = 3): boolean {
-  if (!ring.hasRoom()) return false;
+const { stranger, proven, held } = ReplyTo;
+
+function put(ring: ReplyRing, value: number, length = 3, kind: number = proven): boolean {
+  if (!ring.hasRoom(kind)) return false;
   ring.bytes.fill(value, ring.offset, ring.offset + length);
-  ring.push(length, value * 10);
+  ring.push(length, value * 10, kind);
   return true;
 }
 
@@ -44,11 +46,29 @@ describe('ReplyRing', () => {
     expect(ring.empty).toBe(true);
   });
 
+  test('strangers have 48 of them, in whatever order; the rest is for proven addresses', () => {
+    const ring = new ReplyRing();
+    const puts = (times: number, kind: number) =>
+      Array.from({ length: times }, () => put(ring, 1, 3, kind)).filter(Boolean).length;
+    expect(puts(10, proven)).toBe(10);
+    expect(puts(60, stranger)).toBe(48);
+    expect(ring.dropped).toBe(12);
+    expect(puts(4, held) + puts(9, proven)).toBe(6);
+    expect(ring.dropped).toBe(19);
+    // The ten first are no strangers'.
+    for (let i = 0; i < 10; i++) take(ring);
+    expect(puts(1, stranger)).toBe(0);
+    take(ring);
+    expect(puts(2, stranger)).toBe(1);
+    while (take(ring) !== undefined);
+    expect([puts(49, stranger), puts(17, proven)]).toEqual([48, 16]);
+  });
+
   test('says of each reply whether its address was held for it', () => {
     const ring = new ReplyRing();
     for (let i = 0; i < 130; i++) {
-      ring.push(1, i, i % 3 === 0);
-      ring.push(1, 1000 + i);
+      ring.push(1, i, i % 3 === 0 ? held : proven);
+      ring.push(1, 1000 + i, stranger);
       expect(take(ring)?.address).toBe(i);
       expect(ring.polledHeld).toBe(i % 3 === 0);
       expect(take(ring)?.address).toBe(1000 + i);

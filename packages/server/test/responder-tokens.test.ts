@@ -219,6 +219,23 @@ describe('a token', () => {
     expect(scene.events).toEqual(['requested 0', 'requested 1']);
   });
 
+  test('that is one too many is refused with a text of its own, and counted', () => {
+    const { scene, key } = create({ limits: { ...unlimited, tokens: 2 } });
+    for (const number of [1, 2]) {
+      scene.join(new Attempt(number, { credential: tokenOf(number, key) }), number);
+    }
+    const refused = scene.refusal(new Attempt(3, { credential: tokenOf(3, key) }), 3);
+    expect([refused.reason, refused.text]).toEqual(['full', 'too many tokens are in use']);
+    expect(scene.host.statistics).toMatchObject({ tokensRemembered: 2, tokensFull: 1 });
+    // One that is used is known as such all the same.
+    const used = scene.refusal(new Attempt(4, { credential: tokenOf(1, key) }), 4);
+    expect(used.reason).toBe('token-used');
+    clock.nowMs += 62_000;
+    const later = { issuedAtMs: clock.nowMs, expiresAtMs: clock.nowMs + 60_000 };
+    scene.join(new Attempt(5, { credential: tokenOf(5, key, later) }), 5);
+    expect(scene.host.statistics).toMatchObject({ tokensRemembered: 1, tokensFull: 1 });
+  });
+
   test('is judged by the wall clock, which does not go back', () => {
     const { scene, key } = create();
     const credential = tokenOf(1, key);

@@ -18,6 +18,18 @@ import { Attempt, GAME, Scene, TOKEN_KEY, tokenOf, WALL_MS } from './handshake-s
 const plenty = { perSecond: 1e9, burst: 1e9 };
 const unlimited = { connectionsPerAddress: plenty, connections: plenty, halfOpen: 65_535 };
 
+/** Leaves no room for any answer: strangers cannot do that alone. All are at address 9; how many addresses are held. */
+function fillRing(scene: Scene): number {
+  const { answer } = scene;
+  scene.answer = 'refuse';
+  const proofs = Array.from({ length: 16 }, (_, n) => scene.proof(new Attempt(200 + n), 9));
+  for (const proof of proofs) scene.receive(proof, 9);
+  for (let i = 0; i < 48; i++) scene.receive(new Attempt(100 + i).request, 9);
+  scene.answer = answer;
+  scene.events.length = 0;
+  return scene.addresses.size;
+}
+
 describe('a request', () => {
   test('gets a challenge that is shorter, and leaves nothing behind', () => {
     const scene = new Scene();
@@ -80,14 +92,14 @@ describe('a request', () => {
     }
   });
 
-  test('more than 64 answers do not wait', () => {
+  test('more than 48 answers to strangers do not wait', () => {
     const scene = new Scene();
     const verdicts = Array.from({ length: 100 }, (_, i) => scene.receive(new Attempt(i).request));
-    expect(verdicts.slice(0, 64)).toEqual(new Array(64).fill(Verdict.accepted));
-    expect(verdicts.slice(64)).toEqual(new Array(36).fill(Verdict.limited));
-    expect(scene.host.statistics.repliesDropped).toBe(36);
+    expect(verdicts.slice(0, 48)).toEqual(new Array(48).fill(Verdict.accepted));
+    expect(verdicts.slice(48)).toEqual(new Array(52).fill(Verdict.limited));
+    expect(scene.host.statistics.repliesDropped).toBe(52);
     expect(scene.host.wakeAt()).toBe(scene.nowMs);
-    expect(scene.drain().length).toBe(64);
+    expect(scene.drain().length).toBe(48);
     expect(scene.host.wakeAt()).toBe(Number.POSITIVE_INFINITY);
   });
 
@@ -147,10 +159,46 @@ describe('a proof', () => {
     const scene = new Scene({ limits: { connectionsPerAddress } });
     const proof = scene.proof(new Attempt(1));
     expect(scene.receive(proof)).toBe(Verdict.accepted);
-    for (let i = 0; i < 10; i++) expect(scene.receive(proof)).toBe(Verdict.duplicate);
+    for (let i = 0; i < 10; i++) {
+      scene.advance(50);
+      expect(scene.receive(proof)).toBe(Verdict.duplicate);
+    }
     expect(scene.drain().length).toBe(11);
     expect(scene.receive(scene.proof(new Attempt(2)))).toBe(Verdict.limited);
     expect(scene.host.statistics.addressesLimited).toBe(1);
+  });
+
+  test('that is repeated is answered again after 50 ms, however often it comes', () => {
+    const scene = new Scene();
+    const proof = scene.proof(new Attempt(1));
+    const answers = (times: number) => {
+      for (let i = 0; i < times; i++) scene.receive(proof);
+      return scene.drain().length;
+    };
+    expect([answers(100), answers(100)]).toEqual([1, 0]);
+    scene.advance(49);
+    expect(answers(100)).toBe(0);
+    scene.advance(1);
+    expect([answers(100), answers(1)]).toEqual([1, 0]);
+    expect(scene.host.statistics.repliesDropped).toBe(0);
+  });
+
+  test('whose accept still waits keeps its address until that has left', () => {
+    const scene = new Scene();
+    scene.receive(scene.proof(new Attempt(1)));
+    scene.advance(5000);
+    expect([scene.host.used, scene.addresses.size]).toEqual([0, 1]);
+    expect(scene.drain().map(({ to }) => to)).toEqual([1]);
+    expect(scene.addresses.size).toBe(0);
+  });
+
+  test('is answered while strangers wait for as many answers as they may', () => {
+    const scene = new Scene();
+    const proofs = Array.from({ length: 17 }, (_, n) => scene.proof(new Attempt(n), n + 1));
+    for (let i = 0; i < 200; i++) scene.receive(new Attempt(100 + i).request, 99);
+    for (const [n, proof] of proofs.entries()) scene.receive(proof, n + 1);
+    const answered = scene.drain().filter(({ to }) => to !== 99);
+    expect(answered.map(({ to }) => to)).toEqual(Array.from({ length: 16 }, (_, n) => n + 1));
   });
 
   test('of a connection that is live gets no answer any more', () => {
@@ -266,6 +314,7 @@ describe('a proof', () => {
     const [stolen] = scene.drain();
     expect(stolen!.bytes).not.toEqual(first!.bytes);
     expect(attempt.keys(stolen!.bytes)).toBeUndefined();
+    scene.advance(50);
     expect(scene.receive(proof)).toBe(Verdict.duplicate);
     expect(scene.drain()).toEqual([first]);
   });
@@ -293,7 +342,7 @@ describe('a proof', () => {
     const scene = new Scene();
     const attempt = new Attempt(1);
     const proof = scene.proof(attempt);
-    for (let i = 0; i < 64; i++) scene.receive(new Attempt(100 + i).request, 9);
+    fillRing(scene);
     expect(scene.receive(proof)).toBe(Verdict.accepted);
     expect(scene.drain().every(({ to }) => to === 9)).toBe(true);
     expect(scene.receive(proof)).toBe(Verdict.duplicate);
@@ -304,9 +353,9 @@ describe('a proof', () => {
     const scene = new Scene();
     scene.answer = 'refuse';
     const proof = scene.proof(new Attempt(1));
-    for (let i = 0; i < 64; i++) scene.receive(new Attempt(100 + i).request, 9);
+    const others = fillRing(scene);
     scene.receive(proof);
-    expect([scene.host.used, scene.addresses.size]).toEqual([0, 0]);
+    expect([scene.host.used, scene.addresses.size]).toEqual([0, others]);
     expect(scene.drain().length).toBe(64);
     // With room the address is held until the refusal is on its way.
     expect(scene.receive(scene.proof(new Attempt(2)))).toBe(Verdict.accepted);

@@ -13,7 +13,7 @@ function keys(n: number) {
 }
 
 const table = (options: { resumeMs?: number; maxAway?: number } = {}) =>
-  new ResumeTable<string>({ maxAway: 4, ...options });
+  new ResumeTable<string>({ maxAway: 4, ...options }, () => true);
 
 /** Everybody whose time is over. */
 function expired(of: ResumeTable<string>, nowMs: number): string[] {
@@ -131,23 +131,94 @@ describe('ResumeTable', () => {
     expect(() => table({ resumeMs: 0, maxAway: 0 })).not.toThrow();
   });
 
+  describe('with a client that has come with a secret and may know nothing newer', () => {
+    /** Ann has come with keys 1, and was given keys 2. */
+    function returned() {
+      const heard = new Set<string>();
+      const seats = new ResumeTable<string>({ maxAway: 4 }, (holder) => heard.has(holder));
+      seats.issue('ann', keys(1));
+      const { session: resumes } = seats.find(keys(1).id)!;
+      seats.issue('ann', keys(2), { resumes });
+      return { seats, heard, resumes };
+    }
+
+    it('knows both, by id and by number, until it is asked after the client was confirmed', () => {
+      const { seats, heard, resumes } = returned();
+      expect(seats.find(keys(1).id)?.session).toBe(resumes);
+      expect([seats.holder(resumes), seats.size]).toEqual(['ann', 1]);
+      heard.add('ann');
+      expect(seats.holder(resumes)).toBeUndefined();
+      expect(seats.find(keys(1).id)).toBeUndefined();
+      // It stays void, whatever is heard of the next connection.
+      heard.clear();
+      expect(seats.find(keys(1).id)).toBeUndefined();
+      expect(seats.holder(seats.find(keys(2).id)!.session)).toBe('ann');
+    });
+
+    it('asks for the last time when the connection is lost', () => {
+      for (const confirmed of [false, true]) {
+        const { seats, heard } = returned();
+        if (confirmed) heard.add('ann');
+        seats.leave('ann', 0);
+        heard.clear();
+        expect(seats.find(keys(1).id) === undefined).toBe(confirmed);
+        expect(seats.find(keys(2).id)).toBeDefined();
+      }
+    });
+
+    it('keeps the one that was used, and only that', () => {
+      for (const used of [1, 2]) {
+        const { seats } = returned();
+        seats.issue('ann', keys(3), { resumes: seats.find(keys(used).id)!.session });
+        expect(seats.find(keys(3 - used).id)).toBeUndefined();
+        expect([seats.find(keys(used).id), seats.find(keys(3).id)]).not.toContain(undefined);
+      }
+    });
+
+    it('knows neither once the session was revoked', () => {
+      const { seats, resumes } = returned();
+      seats.revoke('ann');
+      expect([seats.find(keys(1).id), seats.find(keys(2).id)]).toEqual([undefined, undefined]);
+      expect([seats.holder(resumes), seats.size]).toEqual([undefined, 0]);
+    });
+  });
+
+  it("keeps the timeout of the session's token", () => {
+    const seats = table();
+    seats.issue('ann', keys(1), { timeoutMs: 1500 });
+    seats.issue('bob', keys(2));
+    expect(seats.find(keys(1).id)!.timeoutMs).toBe(1500);
+    expect(seats.find(keys(2).id)!.timeoutMs).toBeUndefined();
+  });
+
   it('says the same as a list of secrets, whatever happens', () => {
     const holder = fc.constantFrom('ann', 'bob', 'carl', 'dora');
     const step = fc.record({
       holder,
-      what: fc.constantFrom('issue', 'leave', 'return', 'revoke', 'wait'),
+      what: fc.constantFrom('issue', 'again', 'confirm', 'leave', 'return', 'revoke', 'wait'),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const seats = table({ resumeMs: 10 });
-        const model = new Map<string, { n: number; untilMs: number }>();
+        const heard = new Set<string>();
+        const options = { resumeMs: 10, maxAway: 4 };
+        const seats = new ResumeTable<string>(options, (who) => heard.has(who));
+        const model = new Map<string, { n: number; former?: number; untilMs: number }>();
         const issued = new Map<number, number>();
         for (const [nowMs, { holder, what }] of steps.entries()) {
           const known = model.get(holder);
-          if (what === 'issue') {
-            seats.issue(holder, keys(nowMs));
+          if (what === 'issue' || (what === 'again' && known !== undefined)) {
+            // With the former ones at times, with the newest else.
+            const former = nowMs % 3 === 0 ? (known?.former ?? known?.n) : known?.n;
+            const resumes = what === 'again' ? issued.get(former!)! : 0;
+            seats.issue(holder, keys(nowMs), { resumes });
+            heard.delete(holder);
             issued.set(nowMs, seats.find(keys(nowMs).id)!.session);
-            model.set(holder, { n: nowMs, untilMs: known?.untilMs ?? Number.POSITIVE_INFINITY });
+            const untilMs = known?.untilMs ?? Number.POSITIVE_INFINITY;
+            const before = what === 'again' ? { former: former! } : {};
+            model.set(holder, { n: nowMs, ...before, untilMs });
+          } else if (what === 'confirm' && known?.untilMs === Number.POSITIVE_INFINITY) {
+            heard.add(holder);
+            delete known.former;
           } else if (what === 'revoke') {
             seats.revoke(holder);
             model.delete(holder);
@@ -163,7 +234,7 @@ describe('ResumeTable', () => {
             for (const who of over) model.delete(who);
           }
           for (const [n, ticket] of issued) {
-            const who = [...model].find(([, one]) => one.n === n)?.[0];
+            const who = [...model].find(([, one]) => one.n === n || one.former === n)?.[0];
             expect(seats.holder(ticket)).toBe(who);
             expect(seats.find(keys(n).id)?.session).toBe(who === undefined ? undefined : ticket);
           }

@@ -10,14 +10,20 @@ import {
   World,
 } from '@tickwire/netsim';
 import {
+  type ConnectToken,
   type Credential,
   defineMessages,
   GameChannel,
+  KEY_BYTES,
   type MessagesOf,
   PacketKind,
+  readKind,
+  TOKEN_BYTES_MAX,
   text,
   uint,
   Way,
+  WIRE_VERSION,
+  writeToken,
 } from '@tickwire/protocol';
 import { describe, expect, it, test } from 'vitest';
 import { GameSession } from '../src/game-session.ts';
@@ -39,6 +45,10 @@ const TIMEOUT_MS = 10_000;
 const GRACE_MS = 30_000;
 /** What a connection takes to be there, or to be refused. */
 const SOON_MS = 1000;
+/** How a client ends whose state is good for nothing any more. */
+const INVALID = 'resume-invalid too late, used before, or left: connect anew';
+/** And one that was answered with a challenge, and nothing more. */
+const PUT_OFF = 'unreachable the server answers, but lets nobody in now';
 
 /** A client and where it is. */
 interface Guest {
@@ -56,6 +66,9 @@ class Room {
   readonly told: string[] = [];
   /** Machines that are no more: nothing comes from them, nothing reaches them. */
   readonly gone = new Set<number>();
+  /** Whom no data packet reaches, and whose own are lost. What the handshake says gets through. */
+  readonly deaf = new Set<number>();
+  readonly mute = new Set<number>();
   readonly errors: string[] = [];
   readonly #seed: number;
 
@@ -78,8 +91,13 @@ class Room {
   }
 
   join(resume?: ResumeState, messages = chat): Guest {
-    const credential: Credential =
-      resume === undefined ? { way: Way.open } : { way: Way.resume, ...resume };
+    return this.enter(
+      resume === undefined ? { way: Way.open } : { way: Way.resume, ...resume },
+      messages,
+    );
+  }
+
+  enter(credential: Credential, messages = chat): Guest {
     const client = new MessageClient<Chat>(messages, {
       crypto: simulatedCrypto(this.#seed * 1000 + this.guests.length + 1),
       server: this.address,
@@ -116,7 +134,10 @@ class Room {
   }
 
   #lose(datagram: Datagram): void {
-    if (this.gone.has(datagram.from) || this.gone.has(datagram.to)) datagram.dropped = true;
+    const { bytes, start, end, from, to } = datagram;
+    const data = readKind(bytes, start, end) === PacketKind.data;
+    if (this.gone.has(from) || this.gone.has(to)) datagram.dropped = true;
+    if (data && (this.deaf.has(to) || this.mute.has(from))) datagram.dropped = true;
   }
 }
 
@@ -221,7 +242,7 @@ describe('a client that is lost', () => {
     expect(session.ended).toBe('timeout');
     expect(ended - left).toBeCloseTo(GRACE_MS, 0);
     expect(room.server.away.size).toBe(0);
-    expect(endOf(room.joined(state))).toBe('resume-invalid ');
+    expect(endOf(room.joined(state))).toBe(INVALID);
   });
 
   it('can come back until the last moment', () => {
@@ -244,7 +265,7 @@ describe('a client that is lost', () => {
     room.kill(guest);
     room.run(TIMEOUT_MS + SOON_MS);
     expect(room.told).toEqual(['1 session', '1 end timeout']);
-    expect(endOf(room.joined(state))).toBe('resume-invalid ');
+    expect(endOf(room.joined(state))).toBe(INVALID);
   });
 
   it('ends at once where as many are away as may be; nobody gives way', () => {
@@ -358,7 +379,7 @@ describe('a resume beside the live connection', () => {
     const second = room.join(stateOf(first));
     dropAnswers(room, second.address, PacketKind.accept);
     room.run(6000);
-    expect([endOf(first), endOf(second)]).toEqual([undefined, 'unreachable ']);
+    expect([endOf(first), endOf(second)]).toEqual([undefined, PUT_OFF]);
     expect(room.told).toEqual(['1 session']);
     // The secret was shown, but never used: it is as good as before.
     const third = room.joined(stateOf(first));
@@ -409,13 +430,13 @@ describe('the secret', () => {
     expect(new Set(states.map(({ id }) => id.join())).size).toBe(4);
     expect(room.told.filter((line) => line === '1 resumed')).toHaveLength(3);
     for (const state of states.slice(0, 3)) {
-      expect(endOf(room.joined(state))).toBe('resume-invalid ');
+      expect(endOf(room.joined(state))).toBe(INVALID);
     }
     expect(endOf(guests[3]!)).toBeUndefined();
     expect(endOf(room.joined(states[3]!))).toBeUndefined();
   });
 
-  it('lets one of two in that come at the same time', () => {
+  it('lets one of two in that come at the same time, the last that the server hears', () => {
     const room = new Room();
     const first = room.joined();
     const state = stateOf(first);
@@ -423,8 +444,9 @@ describe('the secret', () => {
     room.run(TIMEOUT_MS + SOON_MS);
     const rivals = [room.join(state), room.join(state)];
     room.run(SOON_MS);
-    expect(rivals.map(endOf).sort()).toEqual(['resume-invalid ', undefined]);
-    expect(room.told).toEqual(['1 session', '1 left', '1 resumed']);
+    expect(rivals.map(endOf).sort()).toEqual(['replaced ', undefined]);
+    const taken = ['1 left', '1 resumed'];
+    expect(room.told).toEqual(['1 session', ...taken, ...taken]);
     expect(room.server.sessions.size).toBe(1);
     room.run(5000);
     expect([room.server.host.used, rivals.map(endOf).sort()[1]]).toEqual([1, undefined]);
@@ -445,7 +467,7 @@ describe('the secret', () => {
     expect(guest.client.resumeState()).toBeUndefined();
     expect(room.told).toHaveLength(2);
     expect(room.told[1]).toMatch(/^1 end/);
-    expect(endOf(room.joined(state))).toBe('resume-invalid ');
+    expect(endOf(room.joined(state))).toBe(INVALID);
   });
 
   test.each(['timeout', 'replaced'] as const)('is void when the client says %s', (reason) => {
@@ -455,7 +477,7 @@ describe('the secret', () => {
     guest.client.abort(room.world.nowMs, reason);
     room.run(SOON_MS);
     expect(room.told).toEqual(['1 session', `1 end ${reason}`]);
-    expect(endOf(room.joined(state))).toBe('resume-invalid ');
+    expect(endOf(room.joined(state))).toBe(INVALID);
   });
 
   it('is void while the server waits for the last words of a session to arrive', () => {
@@ -465,7 +487,7 @@ describe('the secret', () => {
     room.kill(guest);
     room.session(1).send('say', { line: 'bye' });
     room.session(1).close('', { graceMs: 5000 });
-    expect(endOf(room.joined(state))).toBe('resume-invalid ');
+    expect(endOf(room.joined(state))).toBe(INVALID);
     room.run(6000);
     expect(room.told).toEqual(['1 session', '1 end closed']);
   });
@@ -486,7 +508,7 @@ describe('the secret', () => {
       expect(room.told).toEqual(['1 session', '1 left', `1 end ${reason} now`]);
       expect([session.ended, room.server.away.size]).toEqual([reason, 0]);
       if (how === 'shutdown') expect(room.server.over).toBe(true);
-      else expect(endOf(room.joined(state))).toBe('resume-invalid ');
+      else expect(endOf(room.joined(state))).toBe(INVALID);
     },
   );
 
@@ -496,10 +518,10 @@ describe('the secret', () => {
     const forged: ResumeState[] = [
       { id: new Uint8Array(16).fill(7), secret: ann.secret },
       { id: ann.id, secret: bob.secret },
-      { id: ann.id, secret: new Uint8Array(32) },
+      { id: ann.id, secret: new Uint8Array(32).fill(1) },
       { id: ann.id, secret: ann.secret.map((byte, i) => byte ^ (i === 31 ? 1 : 0)) },
     ];
-    for (const state of forged) expect(endOf(room.joined(state))).toBe('resume-invalid ');
+    for (const state of forged) expect(endOf(room.joined(state))).toBe(INVALID);
     expect(room.told).toEqual(['1 session', '2 session']);
     expect(room.guests.slice(0, 2).map(endOf)).toEqual([undefined, undefined]);
   });
@@ -508,7 +530,7 @@ describe('the secret', () => {
     const room = new Room();
     const other = new Room({}, 2);
     const state = stateOf(room.joined());
-    expect(endOf(other.joined(state))).toBe('resume-invalid ');
+    expect(endOf(other.joined(state))).toBe(INVALID);
   });
 
   it('is never on the wire, and what is there resumes nothing when it is said again', () => {
@@ -557,7 +579,200 @@ describe('the secret', () => {
   });
 });
 
+describe('a client that hears nothing of the connection that it resumes with', () => {
+  /** A session that was lost, and a guest that is back in it but hears nothing of that. */
+  function unheard(): { room: Room; brought: ResumeState; guest: Guest } {
+    const room = new Room();
+    const first = room.joined();
+    const brought = stateOf(first);
+    room.kill(first);
+    room.run(TIMEOUT_MS + SOON_MS);
+    return { room, brought, guest: deafly(room, brought) };
+  }
+
+  function deafly(room: Room, state: ResumeState): Guest {
+    const guest = room.join(state);
+    room.deaf.add(guest.address);
+    room.run(SOON_MS);
+    expect([room.told.at(-1), guest.client.connection?.open]).toEqual(['1 resumed', true]);
+    return guest;
+  }
+
+  it('is in when it hears again soon; then what it came with is void', () => {
+    const { room, brought, guest } = unheard();
+    expect(stateOf(guest)).toEqual(brought);
+    room.run(5000);
+    room.deaf.clear();
+    room.run(3000);
+    expect(endOf(guest)).toBeUndefined();
+    expect(room.told).toEqual(['1 session', '1 left', '1 resumed']);
+    const next = stateOf(guest);
+    expect(next).not.toEqual(brought);
+    expect(endOf(room.joined(brought))).toBe(INVALID);
+    expect(endOf(guest)).toBeUndefined();
+    room.kill(guest);
+    room.run(TIMEOUT_MS + SOON_MS);
+    expect(room.told.at(-1)).toBe('1 left');
+    expect(endOf(room.joined(brought))).toBe(INVALID);
+    expect(endOf(room.joined(next))).toBeUndefined();
+    expect(room.told.at(-1)).toBe('1 resumed');
+  });
+
+  it('has but the new state once it was heard to hear, also if nobody asked before it was lost', () => {
+    const { room, brought, guest } = unheard();
+    room.deaf.clear();
+    room.run(3000);
+    const next = stateOf(guest);
+    room.kill(guest);
+    room.run(TIMEOUT_MS + SOON_MS);
+    expect(room.told.at(-1)).toBe('1 left');
+    expect(endOf(room.joined(brought))).toBe(INVALID);
+    expect(endOf(room.joined(next))).toBeUndefined();
+  });
+
+  it('comes back with what it came with, as often as it takes', () => {
+    const { room, brought, guest } = unheard();
+    let last = guest;
+    for (let n = 0; n < 3; n++) {
+      room.run(TIMEOUT_MS + SOON_MS);
+      expect(endOf(last)).toBe('timeout ');
+      expect(stateOf(last)).toEqual(brought);
+      // Its process says nothing any more, so the server misses it as well.
+      if (n === 1) room.run(TIMEOUT_MS);
+      last = n < 2 ? deafly(room, stateOf(last)) : room.joined(stateOf(last));
+    }
+    expect([endOf(last), room.told.at(-1)]).toEqual([undefined, '1 resumed']);
+    expect(stateOf(last)).not.toEqual(brought);
+    expect(endOf(room.joined(brought))).toBe(INVALID);
+    expect([room.server.sessions.size, room.server.away.size]).toEqual([1, 0]);
+  });
+
+  it('gives way to another one with what it came with', () => {
+    const { room, brought, guest } = unheard();
+    const [session] = room.server.sessions.values();
+    const again = room.joined(brought);
+    room.deaf.clear();
+    room.run(SOON_MS);
+    expect([endOf(guest), endOf(again)]).toEqual(['replaced ', undefined]);
+    expect([...room.server.sessions.values()]).toEqual([session]);
+    expect(room.told).toEqual(['1 session', '1 left', '1 resumed', '1 left', '1 resumed']);
+    expect(guest.client.resumeState()).toBeUndefined();
+  });
+
+  it('ends the session if it closes all the same', () => {
+    const { room, brought, guest } = unheard();
+    guest.client.close(room.world.nowMs, '', { graceMs: 0 });
+    room.run(SOON_MS);
+    expect(room.told.at(-1)).toBe('1 end closed');
+    expect(guest.client.resumeState()).toBeUndefined();
+    expect(endOf(room.joined(brought))).toBe(INVALID);
+  });
+
+  /** A guest that has heard the server, which does not know so: its acks are lost. */
+  function unacked(): { room: Room; states: [ResumeState, ResumeState]; guest: Guest } {
+    const room = new Room();
+    const brought = stateOf(room.joined());
+    const guest = room.join(brought);
+    while (room.told.at(-1) !== '1 resumed') room.run(1);
+    room.mute.add(guest.address);
+    room.run(200);
+    const next = stateOf(guest);
+    expect(next).not.toEqual(brought);
+    return { room, states: [brought, next], guest };
+  }
+
+  test.each([
+    ['former', 0, false],
+    ['newest', 1, false],
+    ['former', 0, true],
+    ['newest', 1, true],
+  ] as const)('comes back with either state: the %s (%#)', (_which, n, away) => {
+    const { room, states, guest } = unacked();
+    if (away) {
+      room.kill(guest);
+      room.run(TIMEOUT_MS + SOON_MS);
+      expect(room.told.at(-1)).toBe('1 left');
+    }
+    const back = room.joined(states[n]);
+    expect([endOf(back), room.told.at(-1)]).toEqual([undefined, '1 resumed']);
+    for (const state of states) expect(endOf(room.joined(state))).toBe(INVALID);
+    expect(endOf(room.joined(stateOf(back)))).toBeUndefined();
+  });
+
+  test.each([0, 1, 2, 3, 5, 10, 30, 60])(
+    'of a former and a newest state %i ms apart one gets in',
+    (apartMs) => {
+      for (const former of [0, 1]) {
+        const { room, states } = unacked();
+        const rivals = [room.join(states[former])];
+        room.run(apartMs);
+        rivals.push(room.join(states[1 - former]));
+        room.run(3000);
+        expect(rivals.map(endOf)).toEqual([undefined, INVALID]);
+        expect([room.server.sessions.size, room.told.at(-1)]).toEqual([1, '1 resumed']);
+        // Who can answer nothing is told ten times that it was replaced.
+        room.run(6000);
+        expect(room.server.host.used).toBe(1);
+      }
+    },
+  );
+});
+
+/** A player whose processes and whose network fail at any moment; returns how often it was resumed. */
+function playOn(seed: number): number {
+  const random = new Prng(seed).fork('player');
+  const below = (n: number) => random.u32() % n;
+  const room = new Room({ resumeMs: 3_600_000 }, seed);
+  let guest = room.joined();
+  let brought: ResumeState | undefined;
+  for (let life = 0; life < 15; life++) {
+    const lost = [room.deaf, room.mute][below(3)];
+    const { address } = guest;
+    // From the start, or in the midst of it.
+    if (below(2) === 0) room.run(below(300));
+    lost?.add(address);
+    room.run(below(below(2) === 0 ? 200 : 15_000));
+    if (below(2) === 0) lost?.delete(address);
+    room.run(below(300));
+    const state = stateOf(guest);
+    // One that still tries to come back would be a rival.
+    const tries = brought !== undefined && `${state.id}` === `${brought.id}`;
+    if (tries || below(4) > 0) room.kill(guest);
+    room.run(below(3) === 0 ? below(15_000) : 0);
+    brought = state;
+    guest = room.join(state);
+  }
+  room.run(SOON_MS);
+  expect(endOf(guest), `seed ${seed}`).toBeUndefined();
+  const once = room.told.filter((line) => !/^1 (left|resumed)$/.test(line));
+  expect([once, room.told.at(-1)], `seed ${seed}`).toEqual([['1 session'], '1 resumed']);
+  return room.told.length >> 1;
+}
+
+it('whoever goes by the newest resumeState never loses the seat, whatever is lost', () => {
+  const resumes = Array.from({ length: 40 }, (_, seed) => playOn(seed + 1));
+  expect(Math.max(...resumes)).toBeGreaterThan(10);
+});
+
 describe('resumeState of a client', () => {
+  it('is what it came with until it is connected, and while that may still help', () => {
+    const room = new Room({ maxConnections: 1 });
+    const first = room.joined();
+    const state = stateOf(first);
+    room.kill(first);
+    const lost = room.join(state);
+    expect(stateOf(lost)).toEqual(state);
+    room.kill(lost);
+    room.run(6000);
+    expect([endOf(lost), stateOf(lost)]).toEqual(['unreachable ', state]);
+    // A copy each time.
+    stateOf(lost).secret.fill(1);
+    expect(stateOf(lost)).toEqual(state);
+    const wrong = { ...state, id: state.secret.slice(0, 16) };
+    const refused = room.joined(wrong);
+    expect([endOf(refused), refused.client.resumeState()]).toEqual([INVALID, undefined]);
+  });
+
   it('is there from when it has connected until it has left', () => {
     const room = new Room();
     const { client } = room.join();
@@ -648,6 +863,43 @@ const TRANSITIONS = [
   'away -> ended: timeout',
 ];
 
+describe("a token's own timeout", () => {
+  it('is kept by every connection of the session', () => {
+    const crypto = simulatedCrypto(900);
+    const key = new Uint8Array(KEY_BYTES).fill(5);
+    const wallMs = 1_700_000_000_000;
+    const room = new Room({ access: { way: 'token', key }, wallClock: () => wallMs });
+    const token: ConnectToken = {
+      id: new Uint8Array(16).fill(1),
+      secret: new Uint8Array(KEY_BYTES).fill(2),
+      issuedAtMs: wallMs,
+      expiresAtMs: wallMs + 60_000,
+      timeoutMs: 2000,
+      wireVersion: WIRE_VERSION,
+      gameIdHash: chat.idHash,
+      serverKey: room.server.host.identity.publicKey,
+      userId: 'ada',
+      servers: ['203.0.113.7:7777'],
+      userData: new Uint8Array(0),
+    };
+    const out = new Uint8Array(TOKEN_BYTES_MAX);
+    const sealed = out.slice(0, writeToken(crypto, key, token, out));
+    let guest = room.enter({ way: Way.token, secret: token.secret, sealed });
+    for (let n = 1; n <= 3; n++) {
+      room.run(SOON_MS);
+      const state = stateOf(guest);
+      room.kill(guest);
+      room.run(1000);
+      expect(room.told).toHaveLength(2 * n - 1);
+      // The server's own would be 10 s.
+      room.run(1500);
+      expect(room.told.at(-1)).toBe('1 left');
+      guest = room.join(state);
+    }
+    expect(room.session(1).user?.id).toBe('ada');
+  });
+});
+
 describe('the connections of a session', () => {
   it('only the one that it has at the moment has to do with its seat', () => {
     const rate = { perSecond: 1, burst: 1 };
@@ -699,7 +951,11 @@ describe('the states of a session', () => {
       else if (what <= 2) room.kill(guest);
       else if (what <= 5) {
         const state = guest.client.resumeState();
-        if (state !== undefined) room.join(state);
+        if (state !== undefined) {
+          const { address } = room.join(state);
+          if (below(4) === 0) room.deaf.add(address);
+          if (below(4) === 0) room.mute.add(address);
+        }
       } else if (what === 6 && below(2) === 0) guest.client.close(room.world.nowMs);
       else if (what === 6) session?.kick();
       else if (below(2) === 0) session?.close();

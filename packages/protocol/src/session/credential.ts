@@ -7,6 +7,7 @@
 //   32    binder      not if open
 //   ..    way 2: the token as its backend sealed it (token.ts); way 3: 16 bytes, the resume id
 
+import { sameBytes } from '../wire/bytes.ts';
 import { type Crypto, KEY_BYTES, TAG_BYTES } from '../wire/crypto.ts';
 import { assert, TickwireError } from '../wire/errors.ts';
 import {
@@ -109,9 +110,7 @@ export function openProof(
 /** Whether the binder was made by somebody who has `secret`, for this very proof. */
 export function binderFits(crypto: Crypto, secret: Uint8Array, proof: OpenedProof): boolean {
   const expected = binderOf(crypto, secret, proof);
-  let difference = proof.binder.length ^ expected.length;
-  for (let i = 0; i < expected.length; i++) difference |= expected[i]! ^ proof.binder[i]!;
-  return difference === 0;
+  return sameBytes(expected, proof.binder);
 }
 
 /** Throws 'option-invalid' unless what a client is to bring can be brought. */
@@ -123,13 +122,17 @@ export function checkCredential(credential: Credential): void {
   throw new TickwireError('option-invalid', `the credential is longer than ${longest} bytes`);
 }
 
-/** Throws 'option-invalid' unless `key` has the length of a key. */
+/** Throws 'option-invalid' unless `key` has the length of a key and stands for one: all zeros are {@link NO_SECRET}. */
 export function checkKey(name: string, key: Uint8Array): void {
-  if (key.length === KEY_BYTES) return;
-  throw new TickwireError(
-    'option-invalid',
-    `${name} has ${key.length} bytes instead of ${KEY_BYTES}`,
-  );
+  const { length } = key;
+  if (length !== KEY_BYTES) {
+    throw new TickwireError(
+      'option-invalid',
+      `${name} has ${length} bytes instead of ${KEY_BYTES}`,
+    );
+  }
+  if (!sameBytes(key, NO_SECRET)) return;
+  throw new TickwireError('option-invalid', `${name} is all zero, which stands for no key`);
 }
 
 /** The secret that goes into the root of the session. */

@@ -54,10 +54,10 @@ export class RateBuckets {
     return this.#limited[0]!;
   }
 
-  /** Whether there is a token; a no is counted. */
-  admits(index: number, nowMs: number): boolean {
+  /** Whether there is a token, or as many as are asked for; a no is counted. */
+  admits(index: number, nowMs: number, tokens = 1): boolean {
     this.#fill(index, nowMs);
-    if (this.#state[2 * index]! >= 1) return true;
+    if (this.#state[2 * index]! >= tokens) return true;
     this.#limited[0]!++;
     return false;
   }
@@ -109,9 +109,9 @@ export class RateBucket {
     return this.#buckets.limited;
   }
 
-  /** Whether there is a token; a no is counted. */
-  admits(nowMs: number): boolean {
-    return this.#buckets.admits(0, nowMs);
+  /** Whether there is a token, or as many as are asked for; a no is counted. */
+  admits(nowMs: number, tokens = 1): boolean {
+    return this.#buckets.admits(0, nowMs, tokens);
   }
 
   /** Takes a token out, even if that leaves a debt. */

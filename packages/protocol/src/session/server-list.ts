@@ -8,6 +8,7 @@
 //   ..    text, ASCII
 
 import type { ByteReader, ByteWriter } from '../wire/bytes.ts';
+import { TickwireError } from '../wire/errors.ts';
 import { readText, writeText } from '../wire/text.ts';
 
 /** Servers of one token: more alternatives than anybody waits for. */
@@ -19,6 +20,8 @@ const SERVER_BYTES_MAX = 255;
 /** All servers together, a length byte each: what a proof has room for, with 64 bytes of user id and 512 of data. */
 export const SERVERS_BYTES_MAX = 332;
 
+const IPV6_GROUPS = 8;
+
 const HOST_AND_PORT = /^(?:\[([\dA-Fa-f:.]{2,45})\]|([\w.-]{1,253})):([1-9]\d{0,4})$/;
 
 /** A server's host, an IPv6 address without brackets, and port; undefined = no such text. */
@@ -28,6 +31,20 @@ export function splitServer(text: string): { host: string; port: number } | unde
   if (v6 !== undefined && v6.indexOf(':') === v6.lastIndexOf(':')) return undefined;
   const host = v6 ?? name;
   return host === undefined || port > 65535 ? undefined : { host, port };
+}
+
+/** Throws 'option-invalid' unless `text`, which the option `name` holds, names a server. */
+export function checkServer(name: string, text: string): void {
+  if (isServer(text)) return;
+  throw new TickwireError(
+    'option-invalid',
+    `${name} is '${text}'; give "host:port" or "[v6]:port"`,
+  );
+}
+
+/** Whether two texts name the same server: letters of either case, an IPv6 address however it is abbreviated. */
+export function namesSameServer(a: string, b: string): boolean {
+  return normalised(a) === normalised(b);
 }
 
 /** What is wrong with a list; undefined = nothing. For whoever makes one. */
@@ -68,6 +85,33 @@ export function readServers(reader: ByteReader, bytes: Uint8Array): readonly str
 function isServer(text: unknown): boolean {
   if (typeof text !== 'string' || text.length > SERVER_BYTES_MAX) return false;
   return splitServer(text) !== undefined;
+}
+
+function normalised(text: string): string {
+  const { host, port } = splitServer(text) ?? { host: text, port: 0 };
+  return `${host.includes(':') ? writtenOut(host) : host.toLowerCase()} ${port}`;
+}
+
+/** An IPv6 address with all eight groups in hexadecimal, without leading zeros. */
+function writtenOut(host: string): string {
+  const [front = '', back] = inHexadecimal(host).split('::');
+  const before = groupsOf(front);
+  const after = groupsOf(back ?? '');
+  const missing = back === undefined ? 0 : Math.max(0, IPV6_GROUPS - before.length - after.length);
+  const groups = [...before, ...new Array<string>(missing).fill('0'), ...after];
+  return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':');
+}
+
+/** Four numbers with dots at the end are the last two groups. */
+function inHexadecimal(host: string): string {
+  return host.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...parts) => {
+    const [a = 0, b = 0, c = 0, d = 0] = parts.slice(0, 4).map(Number);
+    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+  });
+}
+
+function groupsOf(text: string): string[] {
+  return text === '' ? [] : text.split(':');
 }
 
 /** Texts without a problem are ASCII: a character is a byte. */

@@ -2,7 +2,8 @@
 // hears these answers; strangers hear nothing.
 
 import type { EndReason } from '../transport/end-reason.ts';
-import { KEY_BYTES } from '../wire/crypto.ts';
+import { sameBytes } from '../wire/bytes.ts';
+import { namesSameServer } from './server-list.ts';
 import type { ConnectToken } from './token.ts';
 
 /** How long a token may be good for, ms, if nobody says otherwise: a login and a download, not a day. */
@@ -16,7 +17,10 @@ export const TOKEN_CLOCK_AHEAD_MS_MAX = 5_000;
 
 /** What a server judges tokens by. */
 export interface TokenContext {
-  /** The server's clock, unix ms. It never goes backwards: take it once at start and add monotonic time. */
+  /**
+   * The server's clock, unix ms. It never goes backwards: `listen` takes it once at its start and adds monotonic time,
+   * and moves it forward where the system's is ahead by more than it can have gone wrong: the process was suspended.
+   */
   readonly wallMs: number;
   /**
    * When the server started, unix ms. It does not know which tokens were used before then, so it refuses them all. 0
@@ -29,7 +33,7 @@ export interface TokenContext {
   readonly wireVersion: number;
   /** The server's public identity key. */
   readonly serverKey: Uint8Array;
-  /** The server as tokens name it, "host:port". Left out: the identity key alone tells. */
+  /** The server as tokens name it, "host:port". Left out: whoever has the identity that they name takes them. */
   readonly address?: string | undefined;
 }
 
@@ -65,15 +69,9 @@ export function judgeToken(token: ConnectToken, context: TokenContext): TokenRef
   if (expiresAtMs - issuedAtMs > context.maxLifetimeMs) return tokenRefusals.tooLong;
   if (token.wireVersion !== context.wireVersion) return tokenRefusals.version;
   if (token.gameIdHash !== context.gameIdHash) return tokenRefusals.game;
-  if (!sameKey(token.serverKey, context.serverKey)) return tokenRefusals.identity;
-  const address = context.address?.toLowerCase();
+  if (!sameBytes(token.serverKey, context.serverKey)) return tokenRefusals.identity;
+  const { address } = context;
   if (address === undefined) return undefined;
-  const named = token.servers.some((server) => server.toLowerCase() === address);
+  const named = token.servers.some((server) => namesSameServer(server, address));
   return named ? undefined : tokenRefusals.address;
-}
-
-/** Public keys: how long the comparison takes tells nothing. */
-function sameKey(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < KEY_BYTES; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

@@ -21,7 +21,7 @@
 // Numbers are little endian; times are whole and below 2^53. Sealed with XChaCha20-Poly1305, whose nonce is long enough
 // to be drawn at random by any number of backends that share a key.
 
-import { ByteReader, ByteWriter } from '../wire/bytes.ts';
+import { ByteReader, ByteWriter, sameBytes } from '../wire/bytes.ts';
 import { type Crypto, KEY_BYTES, TAG_BYTES, TOKEN_NONCE_BYTES } from '../wire/crypto.ts';
 import { assert, TickwireError } from '../wire/errors.ts';
 import { readText, writeText } from '../wire/text.ts';
@@ -218,8 +218,8 @@ function readUserId(reader: ByteReader, bytes: Uint8Array): string | undefined {
   const userId = readText(bytes, at, at + length);
   const utf8 = new Uint8Array(USER_ID_BYTES_MAX);
   // Bytes that are not UTF-8 were read as another character, which is written in other bytes.
-  let same = writeText(userId, utf8, 0, USER_ID_BYTES_MAX) === length;
-  for (let i = 0; same && i < length; i++) same = utf8[i] === bytes[at + i];
+  const written = writeText(userId, utf8, 0, USER_ID_BYTES_MAX);
+  const same = sameBytes(utf8.subarray(0, written), bytes.subarray(at, at + length));
   return same ? userId : undefined;
 }
 

@@ -50,6 +50,8 @@ export class SodiumCrypto implements Crypto {
     const place = module.place(bytes, start, end);
     module.raw._crypto_generichash(resultAt, HASH_BYTES, place, end - start, 0, keyAt, KEY_BYTES);
     module.copyOut(resultAt, out, outStart, outStart + HASH_BYTES);
+    this.#wipe();
+    if (!module.holds(bytes)) module.wipeCopy(end - start);
   }
 
   publicKey(secretKey: Uint8Array, out: Uint8Array): void {
@@ -90,6 +92,7 @@ export class SodiumCrypto implements Crypto {
     const [header, tag] = [bodyStart - start, body + bodyBytes];
     const seal = raw._crypto_aead_xchacha20poly1305_ietf_encrypt_detached;
     seal(body, tag, 0, body, bodyBytes, 0, place, header, 0, 0, tokenNonceAt, keyAt);
+    this.#wipe();
     if (!module.holds(bytes)) module.copyOut(body, bytes, bodyStart, end + TAG_BYTES);
   }
 
@@ -109,11 +112,13 @@ export class SodiumCrypto implements Crypto {
     const [body, bodyBytes] = [place + bodyStart - start, end - bodyStart];
     const [header, tag] = [bodyStart - start, body + bodyBytes];
     const open = raw._crypto_aead_xchacha20poly1305_ietf_decrypt_detached;
-    if (open(body, 0, body, bodyBytes, 0, tag, place, header, 0, tokenNonceAt, keyAt) !== 0) {
-      return false;
-    }
-    if (!module.holds(bytes)) module.copyOut(body, bytes, bodyStart, end);
-    return true;
+    const nonceAt = tokenNonceAt;
+    const good = open(body, 0, body, bodyBytes, 0, tag, place, header, 0, nonceAt, keyAt) === 0;
+    this.#wipe();
+    if (module.holds(bytes)) return good;
+    if (good) module.copyOut(body, bytes, bodyStart, end);
+    module.wipeCopy(end + TAG_BYTES - start);
+    return good;
   }
 
   #setKey(key: Uint8Array): void {
@@ -127,11 +132,16 @@ export class SodiumCrypto implements Crypto {
     this.#module.heap.set(nonce, this.#module.tokenNonceAt);
   }
 
-  /** Copies a key out and leaves neither it nor the secret behind: datagrams are sent from the same memory. */
+  /** Copies a key out. */
   #takeResult(out: Uint8Array): void {
-    const { heap, resultAt, keyAt } = this.#module;
     assert(out.length >= KEY_BYTES, 'room for a key');
-    this.#module.copyOut(resultAt, out, 0, KEY_BYTES);
+    this.#module.copyOut(this.#module.resultAt, out, 0, KEY_BYTES);
+    this.#wipe();
+  }
+
+  /** Leaves neither key nor result behind: datagrams are sent from the same memory. */
+  #wipe(): void {
+    const { heap, resultAt, keyAt } = this.#module;
     heap.fill(0, resultAt, resultAt + KEY_BYTES);
     heap.fill(0, keyAt, keyAt + KEY_BYTES);
   }

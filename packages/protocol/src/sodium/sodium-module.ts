@@ -147,6 +147,11 @@ export class SodiumModule {
     return at;
   }
 
+  /** Leaves nothing of `length` bytes behind that `place` may have copied for a call with secrets. */
+  wipeCopy(length: number): void {
+    this.heap.fill(0, this.#copyAt, this.#copyAt + length);
+  }
+
   /** Copies what stands at `place` to bytes[start, end). */
   copyOut(place: number, bytes: Uint8Array, start: number, end: number): void {
     const { heap } = this;

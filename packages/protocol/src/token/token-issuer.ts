@@ -2,21 +2,23 @@
 
 import { writeConnectToken } from '../session/connect-token.ts';
 import { type GameIdentity, WIRE_VERSION } from '../session/handshake.ts';
+import { type KeyText, readKey } from '../session/key-text.ts';
 import { agreed, createKeyPair } from '../session/keys.ts';
 import { TOKEN_BYTES_MAX, TOKEN_ID_BYTES, writeToken } from '../session/token.ts';
 import { TOKEN_LIFETIME_MS_MAX } from '../session/token-verdict.ts';
 import { loadCrypto } from '../sodium/index.ts';
-import { decodeKey } from '../wire/base64url.ts';
+import { sameBytes } from '../wire/bytes.ts';
 import { type Crypto, KEY_BYTES } from '../wire/crypto.ts';
 import { TickwireError } from '../wire/errors.ts';
 import { checkId, hashText } from '../wire/name.ts';
+import { checkNames, type OptionNames } from '../wire/option-names.ts';
 
 /** What all tokens of an issuer have in common. */
 export interface TokenIssuerOptions {
-  /** The key that `createTokenKey` made, base64url; the game servers have the same. */
-  readonly key: string;
-  /** The public half of the servers' identity, base64url. */
-  readonly serverKey: string;
+  /** The key that `createTokenKey` made: 32 bytes or their base64url; the game servers have the same. */
+  readonly key: KeyText;
+  /** The public half of the servers' identity: 32 bytes or their base64url. */
+  readonly serverKey: KeyText;
   /** The game's id, or what `defineGame` or `defineMessages` gave: a backend need not have the game's code. */
   readonly game: string | Pick<GameIdentity, 'idHash'>;
   /** How long a token is good for, ms, 1000 to 3600000. Default 60000: it is used as soon as the player has it. */
@@ -27,34 +29,39 @@ export interface TokenIssuerOptions {
 
 /** What one token says. */
 export interface TokenRequest {
-  /** Whom the token lets in: at most 64 bytes in UTF-8. */
+  /** Whom the token lets in: from 1 to 64 bytes in UTF-8. */
   readonly userId: string;
-  /** Where to: "host:port" or "[v6]:port", 1 to 8, at most 332 bytes together; tried in this order. */
+  /**
+   * Where to: "host:port" or "[v6]:port", 1 to 8, at most 332 bytes together; tried in this order. A server takes a token
+   * that names its identity; give it `tokens.address` to take only those that name it here as well.
+   */
   readonly servers: readonly string[];
   /** For the game server's own code, at most 512 bytes. The player cannot read or change it. */
   readonly userData?: Uint8Array | undefined;
-  /** Timeout of the connection, whole ms up to 3600000. Left out: the server's own. */
+  /**
+   * After how long without a packet the *server* gives this client up, whole ms up to 3600000. Left out: the server's
+   * own. The client's timeout is an option of its `connect`.
+   */
   readonly timeoutMs?: number | undefined;
 }
 
 const LIFETIME_MS = 60_000;
 const LIFETIME_MS_MIN = 1_000;
 
-/** Every option that there is: a misspelt one would have no effect, silently. */
 const optionNames = {
   key: true,
   serverKey: true,
   game: true,
   lifetimeMs: true,
   now: true,
-} satisfies Record<keyof TokenIssuerOptions, true>;
+} satisfies OptionNames<TokenIssuerOptions>;
 
 const requestNames = {
   userId: true,
   servers: true,
   userData: true,
   timeoutMs: true,
-} satisfies Record<keyof TokenRequest, true>;
+} satisfies OptionNames<TokenRequest>;
 
 /** Seals tokens. Made by {@link openTokenIssuer}. */
 export class TokenIssuer {
@@ -68,12 +75,12 @@ export class TokenIssuer {
   constructor(crypto: Crypto, options: TokenIssuerOptions) {
     checkNames('openTokenIssuer', options, optionNames);
     this.#crypto = crypto;
-    this.#key = decodeKey('key', options.key);
-    this.#serverKey = decodeKey('serverKey', options.serverKey);
+    this.#key = readKey('key', options.key);
+    this.#serverKey = readKey('serverKey', options.serverKey);
     this.#gameIdHash = idHashOf(options.game);
     this.#lifetimeMs = checkLifetime(options.lifetimeMs ?? LIFETIME_MS);
     this.#now = options.now ?? Date.now;
-    this.#checkServerKey(options);
+    this.#checkServerKey();
   }
 
   /**
@@ -83,6 +90,9 @@ export class TokenIssuer {
   issue(request: TokenRequest): string {
     checkNames('issue', request, requestNames);
     const { userId, servers, userData = new Uint8Array(0), timeoutMs = 0 } = request;
+    if (userId === '') {
+      throw new TickwireError('token-field-invalid', 'connect token, userId: it names nobody');
+    }
     const issuedAtMs = Math.floor(this.#now());
     const expiresAtMs = issuedAtMs + this.#lifetimeMs;
     const id = this.#random(TOKEN_ID_BYTES);
@@ -97,8 +107,8 @@ export class TokenIssuer {
   }
 
   /** The public key travels in every token, so it had better be one. */
-  #checkServerKey({ key, serverKey }: TokenIssuerOptions): void {
-    if (key === serverKey) {
+  #checkServerKey(): void {
+    if (sameBytes(this.#key, this.#serverKey)) {
       throw new TickwireError(
         'option-invalid',
         'serverKey is the secret key; tokens would tell it',
@@ -119,14 +129,6 @@ export class TokenIssuer {
 /** Opens an issuer; one serves a backend for its whole life. Throws 'option-invalid', naming the option. */
 export async function openTokenIssuer(options: TokenIssuerOptions): Promise<TokenIssuer> {
   return new TokenIssuer(await loadCrypto(), options);
-}
-
-function checkNames(call: string, given: object, known: Readonly<Record<string, true>>): void {
-  for (const name of Object.keys(given)) {
-    if (Object.hasOwn(known, name)) continue;
-    const names = Object.keys(known).join(', ');
-    throw new TickwireError('option-invalid', `${call} has no '${name}'; it has ${names}`);
-  }
 }
 
 function idHashOf(game: string | Pick<GameIdentity, 'idHash'>): number {

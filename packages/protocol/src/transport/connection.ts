@@ -102,6 +102,11 @@ export class Connection {
     return !this.#close.open && !this.#close.closing;
   }
 
+  /** Packets of the peer that were authentic, whatever became of them, modulo 2^32. */
+  get opened(): number {
+    return this.#opener.opened;
+  }
+
   get rtt(): RttEstimator {
     return this.#sent.rtt;
   }

@@ -8,6 +8,7 @@
 //             destroys what it cannot open. What is forged changes nothing and makes no key.
 
 import { type Sealer, type SealerChain, TAG_BYTES } from '../wire/crypto.ts';
+import { assert } from '../wire/errors.ts';
 import { HEADER_BYTES, readPhase } from '../wire/packet.ts';
 import { Verdict } from '../wire/verdict.ts';
 import type { RttEstimator } from './rtt.ts';
@@ -79,7 +80,9 @@ export class IncomingKeys {
   /** Highest sequence kept under the present key. */
   #newest = -1;
   readonly #keptUntilMs: Float64Array;
+  /** Of the packet that was opened, until it is kept; its sequence, -1 = there is none. */
   #turn: number = Turn.none;
+  #opened = -1;
 
   /** @param rtt the path's: it says how long the key before is kept. */
   constructor(chain: SealerChain, rtt: RttEstimator, cells = connectionCells()) {
@@ -100,13 +103,21 @@ export class IncomingKeys {
     this.advance(nowMs);
     const verdict = this.#choose(readPhase(bytes, start), sequence);
     if (verdict !== Verdict.accepted) return verdict;
+    this.#opened = sequence;
     const sealer = this.#turn === Turn.none ? this.#current : this.#other();
     const opened = sealer.open(bytes, start, start + HEADER_BYTES, end - TAG_BYTES, sequence);
     return opened ? Verdict.accepted : Verdict.forged;
   }
 
-  /** The packet last opened is to be believed: a first one of the next generation turns to it. */
+  /**
+   * The packet last opened is to be believed: a first one of the next generation turns to it. Since `open` channels, and
+   * user code through them, have heard of its acks. That code may close, send and drain, but no packet of this connection
+   * comes in between: whoever drives a machine hands it one datagram after another. Were it otherwise the keys would turn
+   * for a packet twice, or for another one's bit.
+   */
   keep(nowMs: number, sequence: number): void {
+    assert(sequence === this.#opened, 'a connection received inside of its own receive');
+    this.#opened = -1;
     if (this.#turn === Turn.on) this.#turnOn(nowMs, sequence);
     if (this.#turn !== Turn.back && sequence > this.#newest) this.#newest = sequence;
   }

@@ -20,6 +20,7 @@ import { connectionCells } from './state-cells.ts';
 export class PacketOpener {
   readonly keys: IncomingKeys;
   readonly #received: ReceivedWindow;
+  #opened = 0;
 
   constructor(
     chain: SealerChain,
@@ -29,6 +30,11 @@ export class PacketOpener {
   ) {
     this.keys = new IncomingKeys(chain, rtt, cells);
     this.#received = received;
+  }
+
+  /** Packets that were authentic, well formed or not, modulo 2^32. */
+  get opened(): number {
+    return this.#opened;
   }
 
   /** Opens the packet in place; anything but `accepted` changes nothing here. */
@@ -43,6 +49,7 @@ export class PacketOpener {
     if (known !== Verdict.accepted) return known;
     const opened = this.keys.open(nowMs, bytes, start, end, sequence);
     if (opened !== Verdict.accepted) return opened;
+    this.#opened = (this.#opened + 1) | 0;
     packet.sequence = sequence;
     packet.body.reset(bytes, start + HEADER_BYTES, end - TAG_BYTES);
     return Verdict.accepted;

@@ -9,7 +9,7 @@ export interface DatagramSink {
   datagram(nowMs: number, bytes: Uint8Array, start: number, end: number, from: number): void;
   /** No more datagrams for now: time to advance and drain. */
   batchEnd(): void;
-  /** The socket reports an error; it stays usable unless `fatal`. */
+  /** The socket reports an error; it stays usable unless `fatal`. What this throws is lost. */
   failed(error: Error, fatal: boolean): void;
 }
 
@@ -29,6 +29,11 @@ export interface SocketStatistics {
   /** Not handed to the system because too many were waiting already. */
   readonly dropped: number;
   readonly errors: number;
+  /**
+   * Where datagrams are built: 'shared' with the cryptography, which then copies nothing, or in memory of its 'own',
+   * because the shared memory was taken by other sockets of the process.
+   */
+  readonly arena: 'shared' | 'own';
 }
 
 /** A bound socket. */

@@ -85,18 +85,13 @@ function sendTogether(): void {
   for (const socket of together.splice(0)) socket.endTurn();
 }
 
+type Counting = { -readonly [K in keyof SocketStatistics]: SocketStatistics[K] };
+
 class DgramSocket implements DatagramSocket {
   readonly addresses = new AddressTable();
   readonly address: SocketAddress;
   readonly receiveBufferBytes: number;
-  readonly statistics = {
-    datagramsIn: 0,
-    datagramsOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    dropped: 0,
-    errors: 0,
-  } satisfies SocketStatistics;
+  readonly statistics: Counting;
   readonly #socket: Socket;
   readonly #sink: DatagramSink;
   readonly #to: Destination = { address: 0 };
@@ -128,6 +123,15 @@ class DgramSocket implements DatagramSocket {
     this.#memory = memory;
     this.#arenaBytes = sendTogether ? CLIENT_ARENA_BYTES : SERVER_ARENA_BYTES;
     this.#reserved = memory.reserve(this.#arenaBytes);
+    this.statistics = {
+      datagramsIn: 0,
+      datagramsOut: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      dropped: 0,
+      errors: 0,
+      arena: this.#reserved === undefined ? 'own' : 'shared',
+    };
     this.#firstArena = this.#reserved?.bytes ?? new Uint8Array(this.#arenaBytes);
     this.#arena = this.#firstArena;
     const { address, port, family } = socket.address();
@@ -293,6 +297,9 @@ class DgramSocket implements DatagramSocket {
 
   #fail(error: Error, fatal: boolean): void {
     this.statistics.errors++;
-    this.#sink.failed(error, fatal);
+    // It may be user code that is told. Nothing above would catch what it throws but the end of the process.
+    try {
+      this.#sink.failed(error, fatal);
+    } catch {}
   }
 }

@@ -13,7 +13,7 @@ export interface DriverOptions {
   readonly memory: SocketOptions['memory'];
   /** See {@link SocketOptions.sendTogether}. */
   readonly sendTogether?: boolean;
-  /** Called with socket errors and with anything thrown out of the machine; the driver goes on. */
+  /** Called with socket errors and with anything thrown out of the machine; the driver goes on, even if this throws. */
   readonly onError: (error: Error) => void;
   /** Called after each pump with the time it took, receiving included. For measurement. */
   readonly onPump?: (busyMs: number) => void;
@@ -83,7 +83,7 @@ export class MachineDriver {
       machine.advance(nowMs);
       this.socket.drain(nowMs, machine);
     } catch (error) {
-      this.#onError(error as Error);
+      this.#report(error as Error);
     }
     if (this.#onPump !== undefined) {
       this.#onPump(performance.now() - Math.min(nowMs, this.#receivedAtMs));
@@ -106,6 +106,13 @@ export class MachineDriver {
     clearTimeout(this.#timer);
     clearImmediate(this.#immediate);
     return this.socket.close();
+  }
+
+  /** What user code throws while it is told of an error is lost: there is nobody left to tell. */
+  #report(error: Error): void {
+    try {
+      this.#onError(error);
+    } catch {}
   }
 
   #sleepUntil(atMs: number): void {

@@ -4,9 +4,7 @@
 import { type ConnectionTuning, checkTuning } from '../transport/connection-options.ts';
 import type { RateOptions } from '../transport/rate-controller.ts';
 import { TickwireError } from '../wire/errors.ts';
-
-/** Every option that there is, by name: `satisfies OptionNames<Options>` keeps it so. */
-export type OptionNames<T> = Readonly<Record<keyof T & string, true>>;
+import { checkNames, type OptionNames } from '../wire/option-names.ts';
 
 /** Names of what users may set for their connections. */
 export const tuningNames = {
@@ -27,11 +25,7 @@ const rateNames = {
  * Checks the tuning, and that all of `options` are among `known`: one that is misspelt would have no effect, silently.
  * `call` is whose options they are. Throws 'option-invalid', naming the option and those that there are.
  */
-export function checkOptions(
-  call: string,
-  options: ConnectionTuning,
-  known: Readonly<Record<string, true>>,
-): void {
+export function checkOptions(call: string, options: ConnectionTuning, known: object): void {
   checkNames(call, options, known);
   checkNames('rate', options.rate ?? {}, rateNames);
   checkTuning(options);
@@ -50,17 +44,4 @@ export function checkWhole(
     'option-invalid',
     `${name} is ${value}; give a whole number from ${low} to ${high}`,
   );
-}
-
-/** Throws 'option-invalid' for the first of `options` that is not `known`. */
-export function checkNames(
-  call: string,
-  options: object,
-  known: Readonly<Record<string, true>>,
-): void {
-  for (const name of Object.keys(options)) {
-    if (Object.hasOwn(known, name)) continue;
-    const names = Object.keys(known).join(', ');
-    throw new TickwireError('option-invalid', `${call} has no option '${name}'; it has ${names}`);
-  }
 }

@@ -168,3 +168,10 @@ export class ByteReader {
     return false;
   }
 }
+
+/** Whether both hold the same bytes. Takes as long wherever they differ, so it may compare what is secret. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = a.length ^ b.length;
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!;
+  return difference === 0;
+}

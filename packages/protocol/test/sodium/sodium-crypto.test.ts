@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { loadCrypto } from '../../src/sodium/sodium-crypto.ts';
 import { COPY_BYTES_MAX, loadModule } from '../../src/sodium/sodium-module.ts';
-import { HASH_BYTES, KEY_BYTES } from '../../src/wire/crypto.ts';
+import { HASH_BYTES, KEY_BYTES, TAG_BYTES, TOKEN_NONCE_BYTES } from '../../src/wire/crypto.ts';
 
 const crypto = await loadCrypto();
 const key = new Uint8Array(KEY_BYTES).fill(1);
@@ -67,6 +67,38 @@ test('an agreement leaves no secret behind in the memory that datagrams are sent
   crypto.agree(secret.subarray(0, KEY_BYTES), out.slice(), out);
   expect(heap.includes(secret.subarray(0, KEY_BYTES))).toBe(false);
   expect(heap.includes(Buffer.from(out))).toBe(false);
+  crypto.memory.release(range);
+});
+
+test('a hash and a token leave neither key nor secret behind', () => {
+  const range = crypto.memory.reserve(1024)!;
+  const heap = Buffer.from(range.bytes.buffer);
+  const secret = Uint8Array.from({ length: KEY_BYTES }, (_, i) => 0xa7 ^ (i * 11));
+  const text = Buffer.from(
+    'what is said in here, and what follows from it, is for nobody else to read',
+  );
+  const left = (what: Uint8Array) => heap.includes(Buffer.from(what));
+  const out = new Uint8Array(HASH_BYTES);
+  crypto.hash(secret, text, 0, text.length, out, 0);
+  expect([left(secret), left(text)]).toEqual([false, false]);
+
+  const nonce = new Uint8Array(TOKEN_NONCE_BYTES).fill(3);
+  const sealed = new Uint8Array(text.length + TAG_BYTES);
+  sealed.set(text);
+  crypto.sealToken(secret, nonce, sealed, 0, 10, text.length);
+  const forged = sealed.slice();
+  forged[20]! ^= 1;
+  expect([left(secret), left(text.subarray(10))]).toEqual([false, false]);
+  expect(crypto.openToken(secret, nonce, forged, 0, 10, text.length)).toBe(false);
+  expect(left(secret)).toBe(false);
+  expect(crypto.openToken(secret, nonce, sealed, 0, 10, text.length)).toBe(true);
+  expect(sealed.subarray(0, text.length)).toEqual(new Uint8Array(text));
+  expect([left(secret), left(text.subarray(10))]).toEqual([false, false]);
+
+  // What lies in there already is left alone.
+  range.bytes.set(text);
+  crypto.hash(secret, range.bytes, 0, text.length, out, 0);
+  expect(Buffer.from(range.bytes.subarray(0, text.length)).equals(text)).toBe(true);
   crypto.memory.release(range);
 });
 

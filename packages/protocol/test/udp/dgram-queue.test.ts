@@ -1,7 +1,7 @@
 // DgramSocket over a socket that is not there: how it behaves when the system's queue is full cannot be had from a
 // real one at will.
 import { EventEmitter } from 'node:events';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { DatagramSocket } from '../../src/udp/datagram-socket.ts';
 import { openSocket, type SocketOptions } from '../../src/udp/dgram-socket.ts';
 import type { Destination, Machine } from '../../src/wire/machine.ts';
@@ -218,6 +218,21 @@ test('a send that throws is reported and counted; the others leave', async () =>
   expect(socket.statistics.errors).toBe(2);
 });
 
+test('a sink that throws while it is told of an error ends nothing', async () => {
+  const { socket, fake } = await open();
+  sink.failed.mockImplementation(() => {
+    throw new Error('planted in failed');
+  });
+  onTestFinished(() => void sink.failed.mockReset());
+  fake.throws = new Error('no route');
+  flush(socket, 2);
+  expect(() => fake.emit('error', new Error('of the system'))).not.toThrow();
+  expect(sink.failed).toHaveBeenCalledTimes(3);
+  fake.throws = undefined;
+  flush(socket, 1);
+  expect(fake.sent).toHaveLength(1);
+});
+
 test('sendTogether: nothing leaves before the end of the turn, then all of it, socket by socket', async () => {
   const [a, b] = [await open(true), await open(true)];
   flush(a.socket, 3);
@@ -257,6 +272,7 @@ test.each([
     const { socket, fake } = await open(together, memory);
     const arena = memory.lent[0]!;
     expect(arena).toHaveLength(sizeBytes);
+    expect(socket.statistics.arena).toBe('shared');
     flush(socket, 1);
     await new Promise(setImmediate);
     expect(fake.sent[0]!.arena).toBe(arena);
@@ -270,6 +286,7 @@ test.each([
 test('without memory left, the arena is a plain one', async () => {
   const memory = memoryOf(0);
   const { socket, fake } = await open(false, memory);
+  expect(socket.statistics.arena).toBe('own');
   flush(socket, PER_ARENA);
   expect(fake.sent).toHaveLength(PER_ARENA);
   expectIntact(fake.sent);

@@ -201,3 +201,23 @@ test('closed, it does nothing more: no timer, no turn, no pump', async () => {
   expect(closed.advancedMs).toHaveLength(length);
   await a.driver.close();
 });
+
+test('a throw out of onError ends nothing: the driver goes on', async () => {
+  const probe = new Probe();
+  let told = 0;
+  const driver = await MachineDriver.open({
+    host: '127.0.0.1',
+    memory,
+    onError: () => {
+      told++;
+      throw new Error('planted in onError');
+    },
+  });
+  onTestFinished(() => driver.close());
+  driver.attach(probe);
+  for (const where of ['advance', 'poll', 'advance'] as const) {
+    probe.throwIn = where;
+    expect(() => driver.pump()).not.toThrow();
+  }
+  expect([told, probe.advancedMs.length]).toEqual([3, 4]);
+});
