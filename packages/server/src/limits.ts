@@ -23,7 +23,7 @@ export interface LimitOptions {
    */
   readonly connectionsPerAddress?: RateLimitOptions;
   /**
-   * New connections in total. Default 200, burst 64: key agreement takes some 0.3 ms each, so 6 % of a core. Half of the
+   * New connections in total. Default 200, burst 64: a handshake takes some 0.5 ms, so a tenth of a core. Half of the
    * burst is kept for addresses that have begun none for burst / perSecond of the limit above, by default 2 s: a few
    * addresses that begin as many as they may, or fail as often, do not keep others out. Who has 400 addresses does: so
    * many first attempts there are in 2 s.
