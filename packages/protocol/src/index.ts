@@ -207,6 +207,7 @@ export { TickwireError } from './wire/errors.ts';
 export { LOOPBACK_SERVER, Loopback, loopback, loopbackAddresses } from './wire/loopback.ts';
 export type { AddressBook, Destination, Machine } from './wire/machine.ts';
 export { ADDRESS_BYTES_MAX, HOST_BYTES_MAX } from './wire/machine.ts';
+export { checkNames } from './wire/option-names.ts';
 export {
   DATA_PACKET_BYTES_MIN,
   DATAGRAM_BYTES,

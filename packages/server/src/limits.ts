@@ -4,7 +4,7 @@
 // every 200 ms for 5 s, so one that is dropped for a moment connects a moment later. With the defaults 64 players join
 // from behind one address within 2 s: 32 at once, then 16 a second.
 
-import { checkRateLimit, type RateLimit, TickwireError } from '@tickwire/protocol';
+import { checkNames, checkRateLimit, type RateLimit, TickwireError } from '@tickwire/protocol';
 import { LEDGER_TOKENS_MAX } from './token-ledger.ts';
 
 /** A rate as an option: what is left out is the default; a burst left out stays in proportion to the rate. */
@@ -115,6 +115,10 @@ export function resolveLimits(options: LimitOptions, slots: number): Limits {
 function resolveLimit(name: Exclude<keyof Limits, Counts>, options: LimitOptions): RateLimit {
   const usual = DEFAULTS[name];
   const given = options[name] ?? {};
+  if (typeof given !== 'object') {
+    const want = 'give { perSecond, burst }';
+    throw new TickwireError('option-invalid', `limits.${name} is ${given}; ${want}`);
+  }
   checkNames(`limits.${name}`, given, usual);
   const { perSecond = usual.perSecond } = given;
   const { burst = proportional(perSecond, usual) } = given;
@@ -131,13 +135,4 @@ function resolveCount(name: Counts, options: LimitOptions, max: number): number 
   if (Number.isInteger(value) && value >= 1 && value <= max) return value;
   const want = `give a whole number from 1 to ${max}`;
   throw new TickwireError('option-invalid', `limits.${name} is ${value}; ${want}`);
-}
-
-/** An option that is misspelt would have no effect, silently. */
-function checkNames(of: string, options: object, known: object): void {
-  for (const name of Object.keys(options)) {
-    if (Object.hasOwn(known, name)) continue;
-    const names = Object.keys(known).join(', ');
-    throw new TickwireError('option-invalid', `${of} has no option '${name}'; it has ${names}`);
-  }
 }

@@ -49,6 +49,13 @@ describe('limits', () => {
     });
   });
 
+  test('a number is no rate', () => {
+    const given = { connections: 100 } as unknown as Parameters<typeof resolveLimits>[0];
+    expect(() => resolveLimits(given, SLOTS)).toThrow(
+      'limits.connections is 100; give { perSecond',
+    );
+  });
+
   test('half-open slots are never more than there are slots', () => {
     expect(resolveLimits({}, 511).halfOpen).toBe(511);
     expect(resolveLimits({}, 513).halfOpen).toBe(512);
