@@ -16,8 +16,8 @@ const seeds = seedsFor(3, 50);
 let worlds = 0;
 
 const SILENT_AT_MS = 4000;
-/** An item taken last comes back after 3 s; a player hit last respawns within 1 s. */
-const OVER_AT_MS = 10_000;
+/** Bots coast for two seconds at most; an item taken last comes back after 3 s; a player hit last respawns within 1 s. */
+const OVER_AT_MS = 13_000;
 
 interface Witness {
   /** Wrong fields in snapshots that said they were whole. */
