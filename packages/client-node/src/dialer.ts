@@ -34,6 +34,7 @@ import {
   readKind,
   readRefusal,
   type SessionKeys,
+  sameBytes,
   secretOf,
   sessionKeys,
   Verdict,
@@ -221,7 +222,7 @@ export class Dialer implements Machine {
 
   #isExpected(serverKey: Uint8Array): boolean {
     const expected = this.#options.serverKey;
-    return expected === undefined || serverKey.every((byte, i) => byte === expected[i]);
+    return expected === undefined || sameBytes(serverKey, expected);
   }
 
   #receiveAccept(nowMs: number, bytes: Uint8Array, start: number, end: number): Verdict {

@@ -150,6 +150,7 @@ export {
   type MessageReceiver,
 } from './session/message-channels.ts';
 export {
+  BURST_MAX,
   checkRateLimit,
   RateBucket,
   RateBuckets,

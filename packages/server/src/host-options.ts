@@ -41,6 +41,7 @@ export interface HostOptions extends ConnectionTuning {
   readonly identity?: KeyPair | undefined;
   /** The way in. Default: open to everybody. */
   readonly access?: Access | undefined;
+  /** How much is taken from clients, and from those who want to be some. */
   readonly limits?: LimitOptions | undefined;
   /** Slots, live and half-open together. Default 1024, at most 65535. */
   readonly maxConnections?: number;

@@ -1,10 +1,16 @@
 // How much a server takes from those who are, or want to be, its clients: options, their defaults and why, checked once.
 //
 // What is above a limit is dropped and counted, and no answer tells so. A client repeats its request and its proof
-// every 200 ms for 5 s, so one that is dropped for a moment connects a moment later. With the defaults 64 players join
-// from behind one address within 2 s: 32 at once, then 16 a second.
+// every 200 ms for 5 s, so one that is dropped for a moment connects a moment later. With the defaults 32 players join
+// from behind one address at once, then 16 a second: 64 well within 10 s.
 
-import { checkNames, checkRateLimit, type RateLimit, TickwireError } from '@tickwire/protocol';
+import {
+  BURST_MAX,
+  checkNames,
+  checkRateLimit,
+  type RateLimit,
+  TickwireError,
+} from '@tickwire/protocol';
 import { LEDGER_TOKENS_MAX } from './token-ledger.ts';
 
 /** A rate as an option: what is left out is the default; a burst left out stays in proportion to the rate. */
@@ -55,7 +61,8 @@ export interface LimitOptions {
   readonly messages?: RateLimitOptions;
   /**
    * Connect tokens that are remembered until they expire, so that none is used twice; a whole number from 1 to 1000000.
-   * Further ones are refused. Default 8192: two a second for an hour, the longest lifetime.
+   * Further ones are refused. Default 8192: two a second for an hour, the longest lifetime unless
+   * `tokens.maxLifetimeMs` says otherwise.
    */
   readonly tokens?: number;
 }
@@ -84,11 +91,9 @@ const DEFAULTS: Limits = {
   tokens: LEDGER_TOKENS_MAX,
 };
 
-/** What a bucket holds at most. */
-const BURST_MAX = 1e9;
 /** What slot numbers allow. */
 const HALF_OPEN_MAX = 65_535;
-/** Some 150 MB of them. */
+/** A store that outlives the process is the better place for more. */
 const TOKENS_MAX = 1_000_000;
 
 /** Limits that are numbers, not rates. */

@@ -30,6 +30,7 @@ import { GameServer } from './game-server.ts';
 import type { LimitOptions } from './limits.ts';
 import { ListeningServer, type MessagingServer, Server } from './listening-server.ts';
 import { MessageServer } from './message-server.ts';
+import { AWAY_MAX, RESUME_MS_MAX } from './resume-table.ts';
 import { TickMeter } from './server-statistics.ts';
 import type { Log, OnError, SessionServerOptions } from './session-server.ts';
 import { steadyClock } from './wall-clock.ts';
@@ -91,8 +92,6 @@ const gameNames = { ...commonNames, development: true } satisfies OptionNames<Ga
 
 const PORT_MAX = 65_535;
 const CONNECTIONS_MAX = 65_535;
-const RESUME_MS_MAX = 3_600_000;
-const AWAY_MAX = 65_535;
 
 /**
  * Starts a server of typed messages, without a game: see docs/messages.md. Rejects with a TickwireError: 'option-invalid',

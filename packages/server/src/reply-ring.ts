@@ -25,7 +25,7 @@ export class ReplyRing {
   #dropped = 0;
   #polledHeld = false;
 
-  /** Answers dropped because the ring was full. */
+  /** Answers dropped because there was no room for their kind. */
   get dropped(): number {
     return this.#dropped;
   }

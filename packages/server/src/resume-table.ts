@@ -8,10 +8,11 @@
 
 import { type EndReason, type ResumeKeys, TickwireError } from '@tickwire/protocol';
 import type { Resumable } from './access.ts';
+import { keyOf } from './id-key.ts';
 
 /** Bounds of a {@link ResumeTable}. */
 interface ResumeOptions {
-  /** A session that has lost its connection waits so long for its client, ms. Default 30000, 0 = not at all. */
+  /** A session that has lost its connection waits so long for its client, ms. Default 30000, 0 = not at all, at most 3600000. */
   readonly resumeMs?: number | undefined;
   /** Sessions that may be away at the same time, at most 65535. */
   readonly maxAway: number;
@@ -27,9 +28,9 @@ interface IssueOptions {
 
 /** Long enough to start a game again, and for most gaps of a mobile network. */
 const RESUME_MS = 30_000;
-const RESUME_MS_MAX = 3_600_000;
+export const RESUME_MS_MAX = 3_600_000;
 /** As for connections. */
-const AWAY_MAX = 65_535;
+export const AWAY_MAX = 65_535;
 
 /** What a secret resumes. Its `session` names the secret, not the session: with the secret the number is void. */
 interface Entry<S> extends Resumable {
@@ -177,13 +178,6 @@ export class ResumeTable<S> {
     if (secrets.former !== undefined) this.#drop(secrets.former);
     this.#byHolder.delete(holder);
   }
-}
-
-/** As text, which a map compares by value. The id is no secret: whoever has it still lacks one. */
-function keyOf(id: Uint8Array): string {
-  let key = '';
-  for (let i = 0; i < id.length; i++) key += String.fromCharCode(id[i]!);
-  return key;
 }
 
 function checkResumeMs(resumeMs: number): number {

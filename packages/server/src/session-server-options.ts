@@ -1,8 +1,6 @@
 // What a server of sessions can be told, and what it tells outside of the packet path.
 
-import type { AddressBook, ConnectionTuning, Crypto, KeyPair } from '@tickwire/protocol';
-import type { Access } from './access.ts';
-import type { LimitOptions } from './limits.ts';
+import type { HostOptions } from './host-options.ts';
 import type { User } from './slot-table.ts';
 
 /** Severity of a log line. */
@@ -16,26 +14,12 @@ export type Log = (level: LogLevel, event: string, data: Readonly<Record<string,
 export type OnError = (error: Error, where: string) => void;
 
 /** Options of every server. */
-export interface SessionServerOptions extends ConnectionTuning {
-  readonly crypto: Crypto;
-  readonly addresses: AddressBook;
+export interface SessionServerOptions extends Omit<HostOptions, 'game' | 'sink'> {
   readonly nowMs: number;
-  /** Unix time, ms, as it is when asked: what connect tokens are judged by. A server that takes them must have it. */
-  readonly wallClock?: (() => number) | undefined;
-  /** What clients know the server by. Default: a new one. */
-  readonly identity?: KeyPair | undefined;
-  /** The way in. Default: open to everybody. */
-  readonly access?: Access | undefined;
-  /** Connections, half-open ones included. Default 1024. */
-  readonly maxConnections?: number;
-  /** Goes with the refusal 'full' to whoever finds no place, cut to 200 bytes. Default ''. */
-  readonly fullText?: string;
-  /** A session that has lost its connection waits so long for its client, ms. Default 30000, 0 = not at all. */
+  /** A session that has lost its connection waits so long for its client, ms. Default 30000, 0 = not at all, at most 3600000. */
   readonly resumeMs?: number;
   /** Sessions that may be away at the same time; more end at once. Default: as maxConnections. At most 65535. */
   readonly maxAway?: number;
-  /** How much is taken from clients, and from those who want to be some. */
-  readonly limits?: LimitOptions | undefined;
   /** Silent by default. */
   readonly log?: Log;
   /** Everything that user code throws. Default: to `log`. */

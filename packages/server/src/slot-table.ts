@@ -12,6 +12,7 @@ import {
   NONCE_BYTES,
   type ProofSecrets,
   type ResumeKeys,
+  sameBytes,
   TickwireError,
 } from '@tickwire/protocol';
 import { PathChange } from './path-change.ts';
@@ -129,7 +130,7 @@ export class SlotTable {
     const index = this.#index;
     for (let place = index.home(nonce); index.at(place) >= 0; place = index.next(place)) {
       const slot = this.slots[index.at(place)]!;
-      if (isSame(slot.nonce, nonce) && isSame(slot.clientKey, clientKey)) return slot;
+      if (sameBytes(slot.nonce, nonce) && sameBytes(slot.clientKey, clientKey)) return slot;
     }
     return undefined;
   }
@@ -187,9 +188,4 @@ export class SlotTable {
 /** Whether a slot in this state waits for its decision, or for its client's first packet. */
 export function isWaiting(state: number): boolean {
   return state === SlotState.deciding || state === SlotState.halfOpen;
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

@@ -8,6 +8,8 @@
 //
 // The newest attempt has the place, so no more than one can consume it. Wall times are unix ms.
 
+import { keyOf } from './id-key.ts';
+
 /** Tokens that are remembered, if nobody says otherwise: two a second for an hour, the longest lifetime. */
 export const LEDGER_TOKENS_MAX = 8192;
 
@@ -153,11 +155,4 @@ export class TokenLedger {
       else this.#letGo(entry);
     }
   }
-}
-
-/** The id in hexadecimal. */
-function keyOf(id: Uint8Array): string {
-  let key = '';
-  for (let i = 0; i < id.length; i++) key += (id[i]! | 0x100).toString(16).slice(1);
-  return key;
 }

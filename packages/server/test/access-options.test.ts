@@ -98,6 +98,7 @@ describe('options of tokens', () => {
     ['tokens.key has 31 bytes', { key: new Uint8Array(31) }],
     ["tokens has no option 'adress'", { key, adress: 'a:1' }],
     ['tokens.maxLifetimeMs is 0', { key, maxLifetimeMs: 0 }],
+    ['tokens.maxLifetimeMs is 86400001', { key, maxLifetimeMs: 86_400_001 }],
   ])('%s: refused', async (text, tokens) => {
     const attempt = resolveAccess({ tokens }, 1, quiet);
     await expect(attempt).rejects.toThrow(TickwireError);

@@ -49,6 +49,11 @@ describe('limits', () => {
     });
   });
 
+  test('a burst in proportion to a rate is never none, and never more than a bucket holds', () => {
+    expect(resolveLimits({ packets: { perSecond: 1e9 } }, SLOTS).packets.burst).toBe(1e9);
+    expect(resolveLimits({ requests: { perSecond: 1 } }, SLOTS).requests.burst).toBe(1);
+  });
+
   test('a number is no rate', () => {
     const given = { connections: 100 } as unknown as Parameters<typeof resolveLimits>[0];
     expect(() => resolveLimits(given, SLOTS)).toThrow(

@@ -45,6 +45,8 @@ const wrong: [MessageListenOptions, string][] = [
   [{ maxConnections: 0 }, 'maxConnections is 0; give a whole number from 1 to 65535'],
   [{ maxConnections: 65_536 }, 'maxConnections is 65536'],
   [{ timeoutMs: 0 }, 'timeoutMs is 0'],
+  [{ resumeMs: -1 }, 'resumeMs is -1; give a whole number from 0 to 3600000'],
+  [{ resumeMs: 3_600_001 }, 'resumeMs is 3600001'],
   [{ maxAway: -1 }, 'maxAway is -1; give a whole number from 0 to 65535'],
   [{ maxAway: 65_536 }, 'maxAway is 65536'],
   [{ tokens: { key: 'A'.repeat(43) } }, 'tokens.key is all zero'],

@@ -12,16 +12,16 @@ export interface RateLimit {
 }
 
 /** More than a process can count in a second; sums of that size are still exact to a millionth. */
-const TOKENS_MAX = 1e9;
+export const BURST_MAX = 1e9;
 
 /** Gives the limit back if it is one. Throws 'option-invalid', naming it. */
 export function checkRateLimit(name: string, limit: RateLimit): RateLimit {
   const { perSecond, burst } = limit;
-  if (!(perSecond > 0 && perSecond <= TOKENS_MAX)) {
-    invalid(`${name}.perSecond is ${perSecond}; give a number above 0 up to ${TOKENS_MAX}`);
+  if (!(perSecond > 0 && perSecond <= BURST_MAX)) {
+    invalid(`${name}.perSecond is ${perSecond}; give a number above 0 up to ${BURST_MAX}`);
   }
-  if (!(burst >= 1 && burst <= TOKENS_MAX)) {
-    invalid(`${name}.burst is ${burst}; give a number from 1 to ${TOKENS_MAX}`);
+  if (!(burst >= 1 && burst <= BURST_MAX)) {
+    invalid(`${name}.burst is ${burst}; give a number from 1 to ${BURST_MAX}`);
   }
   return limit;
 }
